@@ -8,6 +8,8 @@
 pub mod config;
 /// What a room may answer when it cannot; the one map to HTTP status.
 pub mod error;
+/// What a client sends: body, query, path; refused in our own words.
+pub mod input;
 /// Logs and spans, to the journal or to a terminal; set up before anything can fail.
 pub mod telemetry;
 /// Signals in, readiness out: start, drain, stop, watchdog, passed sockets.
