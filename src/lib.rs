@@ -36,6 +36,8 @@ pub mod events;
 pub mod jobs;
 /// Who did what.
 pub mod activity;
+/// The household's people, as an admin sees them.
+pub mod members;
 
 // -- rooms, nearest to the data first
 /// Artists, albums, tracks, search, artwork, streaming.
