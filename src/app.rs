@@ -56,6 +56,16 @@ impl Deref for App {
     }
 }
 
+/// By which door a request came; set by the api role on each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// Through nginx, on the Unix socket: its `X-Real-IP` and `X-Forwarded-Proto` are true, and `X-Accel-Redirect` may
+    /// be answered.
+    Nginx,
+    /// Straight, over TCP from this machine: such headers are only what a client claims.
+    Direct,
+}
+
 /// Where the time comes from: the system, or a test's own.
 #[derive(Clone, Default)]
 pub enum Clock {
