@@ -80,10 +80,19 @@ fmt:
     cargo fmt
 
 # Judge the source: formatting, clippy (every warning is an error), documentation
-lint:
+lint: check-format clippy docs
+
+[private]
+check-format:
     cargo fmt --check
+
+[private]
+clippy:
     cargo clippy {{ profile }} --all-targets -- --deny warnings
-    RUSTDOCFLAGS="--deny warnings" cargo doc {{ profile }} --no-deps --document-private-items --quiet
+
+[private]
+docs:
+    RUSTDOCFLAGS="--deny warnings" cargo doc {{ profile }} --no-deps --document-private-items
 
 # Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
 it *NAME: setup
@@ -122,8 +131,9 @@ down:
     @{{ machine }} down
 
 # A shell in that machine (or run COMMAND in it)
+[positional-arguments]
 shell *COMMAND:
-    @{{ machine }} shell {{ COMMAND }}
+    @{{ machine }} shell "$@"
 
 # Follow what Barbossa says in that machine
 logs:

@@ -61,25 +61,26 @@ class Machine:
 
     @classmethod
     @contextlib.contextmanager
-    def fresh(cls, name: str):
-        """A newly made and booted machine, destroyed when the block ends."""
+    def fresh(cls, name: str, *layers: Path):
+        """A newly made and booted machine, on top of `layers` that others left (see `freeze`), destroyed when the block ends."""
         machine = cls(name)
         machine.destroy()
         # A terminated test run must not leave a machine behind: SIGTERM becomes an exception that unwinds to here.
         previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
-            machine.create()
+            machine.create(*layers)
             machine.boot()
             yield machine
         finally:
             machine.destroy()
             signal.signal(signal.SIGTERM, previous)
 
-    def create(self) -> None:
-        """Make the machine's own disk: empty, on top of the cached tree."""
+    def create(self, *layers: Path) -> None:
+        """Make the machine's own disk: empty, on top of `layers` and of the cached tree."""
         trees.require_root_and_nspawn()
         for part in ("upper", "work", "root", "repository"):
             (self.dir / part).mkdir(parents=True, exist_ok=True)
+        (self.dir / "layers").write_text(":".join(map(str, [*layers, trees.base_tree()])))
         etc = self.dir / "upper" / "etc"
         (etc / "apt").mkdir(parents=True)
         (etc / "hostname").write_text(f"{self.name}\n")
@@ -143,11 +144,17 @@ class Machine:
         self.poweroff()
         self.boot()
 
+    def freeze(self, layer: Path) -> None:
+        """Power off, and leave the disk as a layer for other machines. This machine is gone then."""
+        self.poweroff()
+        self._unmount()
+        (self.dir / "upper").rename(layer)
+        self.destroy()
+
     def destroy(self) -> None:
         """Pull the plug and remove every trace. Harmless when there is nothing."""
         self.pull_plug()
-        while os.path.ismount(self.root):
-            subprocess.run(["umount", "--recursive", "--lazy", self.root], check=True)
+        self._unmount()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # -- inside
@@ -220,11 +227,9 @@ class Machine:
     # -- packages
 
     def publish(self, *packages: Path) -> None:
-        """Make the machine's repository hold these versions of Barbossa, and what they depend on; as root would, learn of it."""
-        package.repository([*packages, *package.dependencies(packages[0]).glob("*.deb")], self.repository)
-        sources = (self.repository / "barbossa.sources").read_text()
-        sources = re.sub(r"^URIs:.*$", f"URIs: file:{REPOSITORY_DIR}", sources, flags=re.M)
-        self.path("/etc/apt/sources.list.d/barbossa.sources").write_text(sources)
+        """Make the machine's repository hold these versions of Barbossa and what they depend on, and its apt know of them."""
+        package.repository([*packages, *package.dependencies(packages[0]).glob("*.deb")], self.repository, REPOSITORY_DIR)
+        self.put(self.repository / "barbossa.sources", "/etc/apt/sources.list.d/")
         self.run("apt-get", "-q", "update")
 
     def apt(self, *arguments, check=True) -> subprocess.CompletedProcess:
@@ -254,8 +259,12 @@ class Machine:
     def _mount(self) -> None:
         if os.path.ismount(self.root):
             return
-        options = f"lowerdir={trees.base_tree()},upperdir={self.dir}/upper,workdir={self.dir}/work"
+        options = f"lowerdir={(self.dir / 'layers').read_text()},upperdir={self.dir}/upper,workdir={self.dir}/work"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.root], check=True)
+
+    def _unmount(self) -> None:
+        while os.path.ismount(self.root):
+            subprocess.run(["umount", "--recursive", "--lazy", self.root], check=True)
 
     def _connect(self) -> None:
         """One network namespace, one cable between it and the host, an address at each end."""

@@ -122,8 +122,8 @@ def dependencies(package: Path) -> Path:
     return folder
 
 
-def repository(packages: list, out_dir: Path) -> None:
-    """Make `out_dir` a signed apt repository of `packages`: ours, of which several versions may stand side by side, and what they depend on."""
+def repository(packages: list, out_dir: Path, seen_as: str | None = None) -> None:
+    """Make `out_dir`, which apt will know as the folder `seen_as`, a signed repository of `packages`: several versions may stand side by side."""
     scratch = trees.cache_dir() / "scratch" / f"repository-{os.getpid()}-{time.monotonic_ns()}"
     debs, made = scratch / "debs", scratch / "made"
     debs.mkdir(parents=True)
@@ -133,7 +133,7 @@ def repository(packages: list, out_dir: Path) -> None:
         keys = trees.cache_dir() / "repository-key"
         keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         with trees.locked("repository"):
-            _say_on_failure([CHECKOUT / "packaging/apt-repository", debs, made], GNUPGHOME=str(keys))
+            _say_on_failure([CHECKOUT / "packaging/apt-repository", debs, made, f"file:{seen_as or out_dir}"], GNUPGHOME=str(keys))
         # The folder itself stays the same one: a running machine has it mounted.
         out_dir.mkdir(parents=True, exist_ok=True)
         for old in out_dir.iterdir():
