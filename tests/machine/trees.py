@@ -125,6 +125,14 @@ def inside(root: Path, argv: list, binds: dict | None = None, read_only_binds: d
     return [*nspawn, "--", *map(str, argv)]
 
 
+def run_inside(root: Path, argv: list, **binds) -> subprocess.CompletedProcess:
+    """Run `argv` in `root`; all it says is in `stdout`. What nspawn itself says (it grumbles about overlays) is in `stderr`."""
+    merged = ["sh", "-c", 'exec "$@" 2>&1', "sh", *argv]
+    return subprocess.run(
+        inside(root, merged, **binds), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+
+
 def _logged(argv: list, log: Path) -> None:
     """Run a long command with its output in a file, shown only when it fails."""
     with open(log, "w") as output:
