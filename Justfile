@@ -16,7 +16,7 @@ machine := python + " tests/machine/machine.py"
 debian_packages := """
     git gcc libc6-dev ffmpeg postgresql redis-server
     mmdebstrap debian-archive-keyring systemd-container iproute2 util-linux
-    dpkg-dev apt-utils gnupg python3 python3-pytest curl
+    dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest curl wrk
 """
 # One profile for everything, so that each dependency is compiled once.
 profile := "--release --locked"
@@ -96,7 +96,7 @@ docs:
 
 # Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
 it *NAME: setup
-    cargo test {{ profile }} --lib --bins --tests -- {{ NAME }}
+    cargo test {{ profile }} -- {{ NAME }}
 
 # Judge the units: systemd-analyze verify, and the exposure each may have
 units: build
@@ -147,9 +147,9 @@ status:
 install: setup
     @{{ python }} tests/machine/up.py --on-this-host
 
-# Measure: throughput, latency, import speed, memory
-bench *ARGUMENTS: build
-    cargo bench {{ ARGUMENTS }}
+# Measure adoption, browsing, memory and start with the real program (NAME picks: adopt, serve)
+bench *NAME: setup
+    cargo bench --profile release --locked --bench house -- {{ NAME }}
 
 # Remove what was built in the cache folder, the Debian trees and the machines too
 clean: down
