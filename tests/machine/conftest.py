@@ -98,6 +98,7 @@ def facts_of(machine: Machine) -> dict:
     return {
         "system": machine.run("systemctl", "is-system-running", check=False).stdout.strip(),
         "failed": machine.run("systemctl", "--failed", "--plain", "--no-legend").stdout,
+        "errors": machine.journal("--priority=err", "--unit=barbossa*", "--unit=nginx", "--unit=postgresql*"),
         "units": {
             unit: dict(line.split("=", 1) for line in machine.sh(f"{show} {unit}").splitlines())
             for unit in [f"barbossa-{role}.service" for role in ROLES]

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # Copies folders the way a slow cable does: every file grows bit by bit, all in about SECONDS.
 # usage: slow-copy SECONDS TARGET_DIR FOLDER…   (in Perl, since a minimal Debian has no Python)
+# STALL_SECONDS in the environment: half-way, within a file, nothing moves for so long, as when a cable is pulled and put back.
 use strict;
 use warnings;
 use File::Basename;
@@ -19,6 +20,7 @@ for my $folder (@folders) {
 }
 my $chunk_bytes = 1 + int($total_bytes / ($seconds * 20));
 my $copied_bytes = 0;
+my $stall_seconds = $ENV{STALL_SECONDS} // 0;
 for my $file (sort { $a->[0] cmp $b->[0] } @files) {
     open my $in, '<:raw', $file->[0] or die "$file->[0]: $!\n";
     open my $out, '>:raw', $file->[1] or die "$file->[1]: $!\n";
@@ -27,6 +29,10 @@ for my $file (sort { $a->[0] cmp $b->[0] } @files) {
         die "$file->[1]: $!\n" unless defined $written && $written == $read;
         $copied_bytes += $read;
         select undef, undef, undef, $seconds * $read / $total_bytes;
+        if ($stall_seconds && $copied_bytes > $total_bytes / 2) {
+            sleep $stall_seconds;
+            $stall_seconds = 0;
+        }
     }
     close $out or die "$file->[1]: $!\n";
 }

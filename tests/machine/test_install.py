@@ -80,5 +80,9 @@ def test_the_socket_unit_serves_tcp_while_the_service_has_no_network(machine):
     machine.run("curl", "--silent", "--fail", "http://127.0.0.1:8080/live")
 
 
-def test_the_journal_holds_no_error_after_a_healthy_start(machine):
-    assert machine.journal("--priority=err", "--unit=barbossa*", "--unit=nginx") == ""
+def test_the_journal_holds_no_error_after_the_install(fresh_install):
+    assert fresh_install.facts["errors"] == ""
+
+
+def test_the_journal_holds_no_error_after_a_boot(machine):
+    assert machine.journal("--priority=err", "--unit=barbossa*", "--unit=nginx", "--unit=postgresql*") == ""

@@ -212,5 +212,28 @@ def test_a_full_disk_loses_nothing_and_the_import_ends_when_there_is_room(machin
             systemctl start barbossa-worker.service barbossa-fetch.service barbossa-watcher.service""")
 
 
+def test_an_inbox_on_another_file_system_is_emptied_by_copying(machine, client, tmp_path):
+    roles = "barbossa-worker.service barbossa-fetch.service barbossa-watcher.service"
+    machine.sh(f"""systemctl stop {roles}
+        mount -t tmpfs -o size=50m,mode=2775,uid=$(id -u barbossa),gid=$(id -g barbossa) tmpfs {MUSIC_DIR}/import
+        systemctl start {roles}""")
+    try:
+        machine.wait_until("the inbox is made", lambda: machine.run("test", "-d", PENDING_DIR, check=False).returncode == 0, 20)
+        folder = Album("Far", "Shore", 1999, "opus", (("One", "Two"),), 2).make(tmp_path)
+        drop(machine, folder, "shore")
+        client.wait_for_album("Shore", 20)
+        assert set(checksums_of(folder)) <= set(checksums_of_music(machine))
+        machine.wait_until("nothing waits in the inbox", lambda: machine.sh(f"find {PENDING_DIR} -name '*.opus'") == "", 10)
+    finally:
+        machine.sh(f"systemctl stop {roles}; umount {MUSIC_DIR}/import; systemctl start {roles}")
+
+
+def test_what_root_copies_into_the_inbox_is_filed_too(machine, client, tmp_path):
+    folder = Album("Quartermaster", "Root's Own", 1718, "opus", (("One",),), 1).make(tmp_path)
+    machine.put(folder, "/srv/drop/root")
+    machine.sh(f"umask 022; cp -r /srv/drop/root {PENDING_DIR}/")
+    client.wait_for_album("Root's Own", 20)
+
+
 def test_no_unit_has_failed_after_all_of_this(machine):
     assert machine.sh("systemctl --failed --plain --no-legend 'barbossa-*'") == ""
