@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod auth;
+mod events;
 mod jobs;
 mod migrations;
 mod sql;
