@@ -1,1 +1,56 @@
+//! Barbossa: one household, one music collection, everyone's own library.
+//!
+//! The modules stand in the order of the staircase (see `ARCHITECTURE.md`): each may use those above it in
+//! this file, and none below. `tests/it/tidy.rs` holds that rule.
 
+// -- ground: knows nothing of music libraries
+/// Every setting: key, default, meaning; loaded and checked once.
+pub mod config;
+/// What a room may answer when it cannot; the one map to HTTP status.
+pub mod error;
+/// What a client sends: body, query, path; refused in our own words.
+pub mod input;
+/// Logs and spans, to the journal or to a terminal; set up before anything can fail.
+pub mod telemetry;
+/// Signals in, readiness out: start, drain, stop, watchdog, passed sockets.
+pub mod lifecycle;
+/// Runs an outside program with a deadline; kills its process group when dropped.
+pub mod process;
+/// Link, copy, durable rename, safe resolve beneath a root.
+pub mod files;
+/// What is inside a sound file: tags, quality, essence.
+pub mod audio;
+/// Pool, transaction, constraint names, migrations and their runner, notifications.
+pub mod db;
+/// Redis, which may vanish at any moment: limits and fan-out with a bound on every call.
+pub mod cache;
+
+// -- hall: what every room shares
+/// `App`: settings, pool, clock; built once per process.
+pub mod app;
+/// Users, sessions, and who may do what.
+pub mod auth;
+/// `publish` at commit; relay to WebSockets.
+pub mod events;
+/// Enqueue, lease, run, back off, rescue.
+pub mod jobs;
+/// Who did what.
+pub mod activity;
+/// The household's people, as an admin sees them.
+pub mod members;
+
+// -- rooms, nearest to the data first
+/// Artists, albums, tracks, search, artwork, streaming.
+pub mod library;
+/// Who loves what; the users' trees.
+pub mod hearts;
+/// The one way in.
+pub mod imports;
+/// Copies proven to be readable.
+pub mod backups;
+/// Alive, ready, and how the parts are.
+pub mod health;
+
+// -- roof: which process am I today?
+/// Api, worker, beat, watcher, command line: wiring and nothing else.
+pub mod roles;

@@ -1,0 +1,99 @@
+//! What every room of a process shares: the settings, the database, the ear, the cache and the clock. Built once.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::cache::Cache;
+use crate::config::Settings;
+use crate::db::{Db, Notices};
+
+/// The shared things of one process. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// See [`App`].
+pub struct Shared {
+    /// Which role this process plays: `api`, `worker`, …
+    pub role: &'static str,
+    /// As loaded at start.
+    pub settings: Settings,
+    /// PostgreSQL.
+    pub db: Db,
+    /// What is heard from PostgreSQL; silent until the role runs it.
+    pub notices: Notices,
+    /// Redis, or the lack of it.
+    pub cache: Cache,
+    /// The time.
+    pub clock: Clock,
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl App {
+    /// Puts them together; opens no connection, so nothing needs to be up yet.
+    ///
+    /// # Errors
+    /// When `database_url` or `redis_url` cannot be understood.
+    pub fn new(role: &'static str, settings: Settings, connections: usize) -> anyhow::Result<Self> {
+        let db = Db::new(&settings.database_url, role, connections)?;
+        let cache = Cache::new(&settings.redis_url)?;
+        let clock = Clock::default();
+        let (notices, kept) = (Notices::default(), Mutex::default());
+        Ok(Self(Arc::new(Shared { role, settings, db, notices, cache, clock, kept })))
+    }
+
+    /// What a room keeps in memory for as long as the process lives (a cache, its subscribers): one of each type, made
+    /// when first asked for. Nothing that must survive.
+    pub fn kept<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::clone(one).downcast().expect("the key is the type")
+    }
+
+    /// `MUSIC_PATH`.
+    pub fn music(&self) -> &Path {
+        &self.settings.music_path
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// By which door a request came; set by the api role on each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// Through nginx, on the Unix socket: its `X-Real-IP` and `X-Forwarded-Proto` are true, and `X-Accel-Redirect` may
+    /// be answered.
+    Nginx,
+    /// Straight, over TCP from this machine: such headers are only what a client claims.
+    Direct,
+}
+
+/// Where the time comes from: the system, or a test's own.
+#[derive(Clone, Default)]
+pub enum Clock {
+    /// The system's.
+    #[default]
+    System,
+    /// One that a test moves.
+    Fixed(Arc<Mutex<Timestamp>>),
+}
+
+impl Clock {
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::now(),
+            Self::Fixed(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
