@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod health;
 mod migrations;
+mod server;
 mod sql;
 mod tidy;
