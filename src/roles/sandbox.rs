@@ -11,7 +11,7 @@ pub(super) fn check(has_network: bool) {
     if !is_unit {
         return;
     }
-    let interfaces = interfaces(Path::new("/proc/net/dev"));
+    let interfaces = interfaces(Path::new("/proc/self/net/dev"));
     let can_open_inet = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).is_ok();
     let interfaces = if interfaces.is_empty() { "none".to_owned() } else { interfaces.join(" ") };
     let inet = if can_open_inet { "allowed" } else { "refused" };

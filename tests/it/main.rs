@@ -5,6 +5,7 @@
 mod harness;
 
 mod health;
+mod jobs;
 mod migrations;
 mod server;
 mod sql;
