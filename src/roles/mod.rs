@@ -4,7 +4,11 @@
 //! and for the schema by itself, so there is no crash loop, whatever is started first.
 
 pub mod api;
+pub mod beat;
+mod music;
+mod rooms;
 mod sandbox;
+pub mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -28,10 +28,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::csrf::CsrfLayer;
 
 use self::frame::{Frame, Gate, after_panic, frame, vouch_for_tokens};
-use super::{LOOK_AGAIN, Play, play, stopped_within, tell};
+use super::{LOOK_AGAIN, Play, play, rooms, stopped_within, tell};
 use crate::app::App;
 use crate::config::Settings;
 use crate::error::Error;
+use crate::events::{self, Relay};
 use crate::health::{self, Probes, Status, Waiting};
 use crate::lifecycle::{Life, Listener, PassedSocket};
 
@@ -65,6 +66,13 @@ async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Resul
     let (keeper, looking) = (life.clone(), app.clone());
     life.spawn("the gate", async move {
         keep_gate(&looking, &keeper, &gate).await;
+        Ok(())
+    });
+    let (teller, told, mut open) = (app.clone(), life.stop.clone(), is_open.clone());
+    life.spawn("the relay of events", async move {
+        // Not before its tables are there; an error means that the gate's keeper has ended, as at the stop.
+        let _ = open.wait_for(Option::is_none).await;
+        teller.kept::<Relay>().run(&teller, told).await;
         Ok(())
     });
     let (watched, counted, looking) = (life.clone(), server.clone(), app.clone());
@@ -164,11 +172,11 @@ pub fn router(app: &App, stop: &CancellationToken) -> Router {
 }
 
 fn gated_router(app: &App, stop: &CancellationToken, gate: Gate) -> Router {
-    let rooms = Router::new();
     let whole = Router::new()
         .route("/", get(root))
         .merge(health::routes())
-        .nest("/api", rooms)
+        .merge(events::routes())
+        .nest("/api", rooms::routes())
         .fallback(|| async { Error::NotFound("There is nothing at this address.") });
     framed(whole, app, stop, gate)
 }
