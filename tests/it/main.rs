@@ -6,7 +6,9 @@ mod harness;
 
 mod auth;
 mod events;
+mod health;
 mod jobs;
 mod migrations;
+mod server;
 mod sql;
 mod tidy;
