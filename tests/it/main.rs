@@ -6,6 +6,7 @@ mod harness;
 
 mod health;
 mod jobs;
+mod lifecycle;
 mod migrations;
 mod server;
 mod sql;
