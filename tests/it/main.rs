@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod auth;
+mod events;
 mod health;
 mod jobs;
 mod lifecycle;
