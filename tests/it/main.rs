@@ -4,6 +4,11 @@
 
 mod harness;
 
+mod auth;
+mod events;
+mod health;
+mod jobs;
 mod migrations;
+mod server;
 mod sql;
 mod tidy;
