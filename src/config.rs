@@ -1,8 +1,31 @@
 //! Every setting: its key, its default and what it means. Loaded and checked once, then shared by `App`.
+//!
+//! Later wins: the defaults below, `barbossa.toml`, `conf.d/*.toml` in the order of their names, the environment. Secrets
+//! come from systemd's credentials first, then from the environment, and never from a file that anyone may read.
+//! [`load`] never stops at the first mistake: whoever edits a file by hand is told all of them at once.
 
-use std::path::PathBuf;
+mod check;
+mod env_file;
+mod keys;
+mod problem;
+mod secrets;
+mod sources;
+
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+
+pub use check::redacted;
+pub use env_file::{EnvFile, RETIRED, Retired};
+pub use keys::{KEYS, Key, key};
+pub use problem::{Problem, Problems, Severity};
+pub use secrets::{SECRETS, Secret};
+pub use sources::{Loaded, Origin, Sources, load};
+
+/// Where the settings lie, unless `BARBOSSA_CONFIG` says otherwise.
+pub const SETTINGS_FILE: &str = "/etc/barbossa/barbossa.toml";
+/// Where music lies unless somebody moved it; the units are written for it.
+pub const DEFAULT_MUSIC_PATH: &str = "/var/lib/barbossa/music";
 
 /// The settings of this process, after files, environment and credentials were put together.
 #[derive(Debug, Clone)]
@@ -25,6 +48,18 @@ pub struct Settings {
     pub imports: Imports,
     /// The queue.
     pub jobs: Jobs,
+    /// What was replaced or deleted.
+    pub trash: Trash,
+    /// For programs of the first version.
+    pub compat: Compat,
+    /// Qobuz.
+    pub qobuz: Qobuz,
+    /// Lidarr.
+    pub lidarr: Lidarr,
+    /// Plex.
+    pub plex: Plex,
+    /// Bandcamp.
+    pub bandcamp: Bandcamp,
     /// What only this process and its credentials know.
     pub secrets: Secrets,
 }
@@ -34,6 +69,8 @@ pub struct Settings {
 pub struct Api {
     /// Origins that a browser may call from, besides our own.
     pub cors_origins: Vec<String>,
+    /// The address that people use, for links in messages; empty when unknown.
+    pub public_url: String,
     /// How many days a session lives after its last use.
     pub session_days: u32,
 }
@@ -65,22 +102,78 @@ pub struct Jobs {
     pub keep_days: u32,
 }
 
+/// `[trash]`
+#[derive(Debug, Clone)]
+pub struct Trash {
+    /// How many days replaced and deleted files can be brought back.
+    pub keep_days: u32,
+}
+
+/// `[compat]`
+#[derive(Debug, Clone)]
+pub struct Compat {
+    /// Whether the WebSocket takes a session token in its address.
+    pub query_tokens: bool,
+}
+
+/// `[qobuz]`
+#[derive(Debug, Clone)]
+pub struct Qobuz {
+    /// The account; empty: not used.
+    pub email: String,
+    /// 0 to 4, as streamrip counts: MP3 128, MP3 320, FLAC 16/44.1, FLAC to 24/96, FLAC to 24/192.
+    pub quality: u32,
+}
+
+/// `[lidarr]`
+#[derive(Debug, Clone)]
+pub struct Lidarr {
+    /// Its address; empty: not used.
+    pub url: String,
+}
+
+/// `[plex]`
+#[derive(Debug, Clone)]
+pub struct Plex {
+    /// Its address; empty: not used.
+    pub url: String,
+    /// The music library in Plex; empty: the first one for music.
+    pub music_section: String,
+    /// Whether Plex is asked to look at a folder after an import into it.
+    pub auto_scan: bool,
+}
+
+/// `[bandcamp]`
+#[derive(Debug, Clone)]
+pub struct Bandcamp {
+    /// A `cookies.txt` of a logged-in browser; empty: not used.
+    pub cookies_path: PathBuf,
+}
+
 /// Secrets: from systemd credentials first, then (an old `.env`) from the environment; never printed.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     /// Signs tickets and seals stored secrets. Only the api has it.
     pub jwt_secret: Option<SecretString>,
+    /// Of the Qobuz account.
+    pub qobuz_password: Option<SecretString>,
+    /// Of Lidarr.
+    pub lidarr_api_key: Option<SecretString>,
+    /// Of Plex.
+    pub plex_token: Option<SecretString>,
+    /// Of TorrentLeech.
+    pub torrentleech_key: Option<SecretString>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            music_path: "/var/lib/barbossa/music".into(),
+            music_path: DEFAULT_MUSIC_PATH.into(),
             database_url: "postgresql://barbossa@%2Frun%2Fpostgresql/barbossa".into(),
             redis_url: "redis+unix:///run/barbossa-redis/redis.sock".into(),
             log_level: "info".into(),
             backup_dir: "/var/lib/barbossa/backups".into(),
-            api: Api { cors_origins: Vec::new(), session_days: 30 },
+            api: Api { cors_origins: Vec::new(), public_url: String::new(), session_days: 30 },
             worker: Worker { concurrency: 4 },
             imports: Imports {
                 settle_seconds: 3,
@@ -89,7 +182,20 @@ impl Default for Settings {
                 min_confidence: 0.85,
             },
             jobs: Jobs { keep_days: 30 },
+            trash: Trash { keep_days: 30 },
+            compat: Compat { query_tokens: false },
+            qobuz: Qobuz { email: String::new(), quality: 4 },
+            lidarr: Lidarr { url: String::new() },
+            plex: Plex { url: String::new(), music_section: String::new(), auto_scan: true },
+            bandcamp: Bandcamp { cookies_path: PathBuf::new() },
             secrets: Secrets::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Whether music lies where the units expect it by themselves.
+    pub fn has_default_music_path(&self) -> bool {
+        self.music_path == Path::new(DEFAULT_MUSIC_PATH)
     }
 }

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod jobs;
 mod migrations;
 mod sql;
 mod tidy;

@@ -1,0 +1,457 @@
+//! What each value has to be, beyond its type, and what has to stand together.
+
+use std::io;
+use std::path::{Component, Path};
+use std::str::FromStr;
+
+use super::secrets::{Presence, SECRETS};
+use super::sources::nearest;
+use super::{Problem, Settings, Sources, keys};
+
+/// Folders that belong to the system as a whole; a unit that may write in one may write everywhere.
+const SYSTEM_FOLDERS: &[&str] = &[
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+    "/var/lib",
+    "/var/lib/barbossa",
+];
+
+/// Checks it all; `read` are the credentials that were taken.
+pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    problems.extend(music_path(&settings.music_path));
+    problems.extend(backup_dir(settings));
+    problems.extend(database_url(&settings.database_url));
+    problems.extend(redis_url(&settings.redis_url));
+    problems.extend(log_level(&settings.log_level));
+    problems.extend(settings.api.cors_origins.iter().filter_map(|o| origin(o)));
+    problems.extend(web_address("api.public_url", &settings.api.public_url));
+    problems.extend(web_address("lidarr.url", &settings.lidarr.url));
+    problems.extend(web_address("plex.url", &settings.plex.url));
+    problems.extend(cookies(&settings.bandcamp.cookies_path));
+    problems.extend(settling(settings));
+    problems.extend(missing_secrets(settings, sources, read));
+    problems.extend(missing_signing_secret(sources, read));
+    problems
+}
+
+fn music_path(path: &Path) -> Option<Problem> {
+    let key = "music_path";
+    let example = "A whole path, such as /srv/music.";
+    if let Some(problem) = plain_absolute(key, path, example) {
+        return Some(problem);
+    }
+    if SYSTEM_FOLDERS.iter().any(|f| Path::new(f) == path) {
+        let message = format!("{} is not for music alone.", path.display());
+        return Some(
+            Problem::error(key, message)
+                .hint(format!("A folder of its own: {}", path.join("music").display())),
+        );
+    }
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => None,
+        Ok(_) => Some(Problem::error(key, format!("{} is a file, not a folder.", path.display()))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Some(
+            Problem::warning(
+                key,
+                format!("{} is not there (yet, or its disk is not mounted).", path.display()),
+            )
+            .hint("Nothing is imported and no music is served until it is."),
+        ),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+            Some(Problem::error(key, format!("{}: a part of it is a file, not a folder.", path.display())))
+        }
+        Err(e) => Some(Problem::warning(key, format!("{} cannot be looked at: {e}.", path.display()))),
+    }
+}
+
+fn backup_dir(settings: &Settings) -> Option<Problem> {
+    let (key, dir) = ("backup_dir", &settings.backup_dir);
+    if let Some(problem) = plain_absolute(key, dir, "A whole path, such as /var/lib/barbossa/backups.") {
+        return Some(problem);
+    }
+    if std::fs::metadata(dir).is_ok_and(|m| !m.is_dir()) {
+        return Some(Problem::error(key, format!("{} is a file, not a folder.", dir.display())));
+    }
+    dir.starts_with(&settings.music_path).then(|| {
+        Problem::warning(key, "The backups lie in the music folder: one lost disk takes both.")
+            .hint("Another disk, or at least another file system.")
+    })
+}
+
+/// Absolute, and nothing in it that reads otherwise in a unit file or as a message.
+fn plain_absolute(key: &'static str, path: &Path, example: &str) -> Option<Problem> {
+    let text = path.to_string_lossy();
+    let message = if text.is_empty() {
+        "It is empty.".to_owned()
+    } else if !path.is_absolute() {
+        format!("{text} is relative; it would mean another folder for each program.")
+    } else if text.chars().any(char::is_control) {
+        "There is a control character in it.".to_owned()
+    } else if path.components().any(|c| c == Component::ParentDir) {
+        format!("{text} goes up by `..`; write where it leads to.")
+    } else {
+        return None;
+    };
+    Some(Problem::error(key, message).hint(example))
+}
+
+fn cookies(path: &Path) -> Option<Problem> {
+    let key = "bandcamp.cookies_path";
+    if path.as_os_str().is_empty() {
+        return None;
+    }
+    let missing = || {
+        let gone = std::fs::metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+        gone.then(|| Problem::warning(key, format!("{} is not there.", path.display())))
+    };
+    plain_absolute(key, path, "A whole path, such as /etc/barbossa/bandcamp-cookies.txt.").or_else(missing)
+}
+
+fn database_url(url: &str) -> Option<Problem> {
+    let key = "database_url";
+    let local = keys::key(key).map_or_else(String::new, keys::Key::default_value);
+    let good = format!(
+        "This machine's own: leave it out, or {local}.\nAnother one: postgresql://USER@HOST:5432/DATABASE"
+    );
+    if url.trim().is_empty() {
+        return Some(Problem::error(key, "It is empty.").hint(good));
+    }
+    if let Some((scheme, rest)) = url.split_once("://").filter(|(s, _)| s.contains('+')) {
+        let base = scheme.split('+').next().unwrap_or("postgresql");
+        let hint = format!("Write {base}://{}", redacted(&format!("x://{rest}")).trim_start_matches("x://"));
+        let message = format!("`{scheme}://` names a Python driver, as the first version did.");
+        return Some(Problem::error(key, message).hint(hint));
+    }
+    if let Some(scheme) = scheme(url).filter(|s| !matches!(*s, "postgresql" | "postgres")) {
+        return Some(Problem::error(key, format!("`{scheme}://` is not PostgreSQL.")).hint(good));
+    }
+    let config = match tokio_postgres::Config::from_str(url) {
+        Ok(config) => config,
+        Err(e) => {
+            let reason = std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
+            return Some(
+                Problem::error(key, format!("{} cannot be understood: {reason}.", redacted(url))).hint(good),
+            );
+        }
+    };
+    if config.get_hosts().is_empty() {
+        return Some(Problem::error(key, format!("{} names no host.", redacted(url))).hint(good));
+    }
+    if config.get_hosts().contains(&tokio_postgres::config::Host::Tcp("db".into())) {
+        let message = "The host `db` was a container of the first version; there is none here.";
+        let hint = "Leave it out: Barbossa has its own database on this machine, over a Unix socket and without a password.";
+        return Some(Problem::error(key, message).hint(hint));
+    }
+    config
+        .get_dbname()
+        .is_none()
+        .then(|| Problem::error(key, format!("{} names no database.", redacted(url))).hint(good))
+}
+
+fn redis_url(url: &str) -> Option<Problem> {
+    let key = "redis_url";
+    let good =
+        "Barbossa's own: leave it out. Another one: redis+unix:///PATH/OF/SOCKET or redis://HOST:6379/0";
+    let info = match redis::IntoConnectionInfo::into_connection_info(url) {
+        Ok(info) => info,
+        Err(_) => {
+            return Some(
+                Problem::error(key, format!("{} is not an address of Redis.", redacted(url))).hint(good),
+            );
+        }
+    };
+    match info.addr() {
+        redis::ConnectionAddr::Tcp(host, _) if host == "redis" => Some(
+            Problem::warning(
+                key,
+                "The host `redis` was a container of the first version; there is none here.",
+            )
+            .hint("Leave it out: Barbossa has its own Redis on this machine."),
+        ),
+        _ => None,
+    }
+}
+
+/// The words of the first version (Python's) for a level are taken for ours.
+pub(super) fn usual_level(level: &str) -> String {
+    match level.to_lowercase().as_str() {
+        "warning" => "warn".into(),
+        "critical" | "fatal" => "error".into(),
+        _ => level.to_owned(),
+    }
+}
+
+/// A level, or directives `target=level` with commas between them.
+fn log_level(filter: &str) -> Option<Problem> {
+    const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+    let key = "log_level";
+    let hint = "error, warn, info, debug, or for parts of the program: info,barbossa::imports=debug";
+    for part in filter.split(',').map(str::trim) {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level).to_lowercase();
+        if !LEVELS.contains(&level.as_str()) {
+            let message = format!("`{level}` is no level.");
+            let near = nearest(&level, LEVELS.iter().copied());
+            let hint =
+                near.map_or_else(|| hint.to_owned(), |n| format!("Did you mean {n}? There are: {hint}"));
+            return Some(Problem::error(key, message).hint(hint));
+        }
+    }
+    let parsed = tracing_subscriber::EnvFilter::builder().parse(filter);
+    parsed.err().map(|e| Problem::error(key, format!("`{filter}` cannot be understood: {e}.")).hint(hint))
+}
+
+fn origin(origin: &str) -> Option<Problem> {
+    let key = "api.cors_origins";
+    if origin == "*" {
+        return Some(
+            Problem::warning(key, "`*` lets the pages of every site call the API from a visitor's browser.")
+                .hint("Name those that may, such as https://music.example.org; with none it works from our own pages."),
+        );
+    }
+    let uri = http::Uri::from_str(origin).ok();
+    let is_origin = uri.is_some_and(|u| {
+        matches!(u.scheme_str(), Some("http" | "https"))
+            && u.host().is_some()
+            && u.path() == "/"
+            && u.query().is_none()
+    });
+    (!is_origin || origin.ends_with('/')).then(|| {
+        Problem::error(key, format!("`{origin}` is no origin."))
+            .hint("Scheme, host and, if it is not the usual one, port: https://music.example.org")
+    })
+}
+
+fn web_address(key: &'static str, url: &str) -> Option<Problem> {
+    if url.is_empty() {
+        return None;
+    }
+    let uri = http::Uri::from_str(url).ok();
+    let is_web = uri.is_some_and(|u| matches!(u.scheme_str(), Some("http" | "https")) && u.host().is_some());
+    (!is_web).then(|| {
+        Problem::error(key, format!("`{}` is no web address.", redacted(url)))
+            .hint("It begins with http:// or https://, such as http://localhost:8686")
+    })
+}
+
+fn settling(settings: &Settings) -> Option<Problem> {
+    let imports = &settings.imports;
+    (imports.settle_incomplete_seconds < imports.settle_seconds).then(|| {
+        Problem::warning(
+            "imports.settle_incomplete_seconds",
+            "It is shorter than settle_seconds: a folder that lacks tracks would be taken before a whole one.",
+        )
+    })
+}
+
+/// An address without its key, an account without its password.
+fn missing_secrets(settings: &Settings, sources: &Sources, read: &[&str]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for secret in SECRETS {
+        let Some(key) = secret.needed_by.and_then(keys::key) else { continue };
+        let is_used = key.show(settings) != key.default_value();
+        if is_used && secret.presence(read.contains(&secret.credential), sources) == Presence::Absent {
+            let message = format!(
+                "It is set, but its secret {} is missing, so it will not be used.",
+                secret.credential
+            );
+            let hint = format!(
+                "{} Put it into {} (owner root, mode 0600).",
+                secret.meaning,
+                secret.file().display()
+            );
+            problems.push(Problem::warning(key.name, message).hint(hint));
+        }
+    }
+    problems
+}
+
+/// The api signs with it. A unit that lacks it must not start; elsewhere the command at hand can do without.
+fn missing_signing_secret(sources: &Sources, read: &[&str]) -> Option<Problem> {
+    let secret = SECRETS.first().expect("the signing secret is the first of them");
+    let is_api = sources.role == Some("api");
+    // Units other than the api have no business with it, and a command for a person is told only when it is nowhere.
+    let is_unit_of_another = sources.credentials_dir.is_some() && !is_api;
+    let is_missing = secret.presence(read.contains(&secret.credential), sources) == Presence::Absent;
+    let is_concerned = is_api || sources.role.is_none();
+    if read.contains(&secret.credential) || is_unit_of_another || !is_concerned || !(is_missing || is_api) {
+        return None;
+    }
+    let file = secret.file();
+    let hint = format!("Make one: umask 077; openssl rand -base64 48 > {}", file.display());
+    let message = "There is none, so the api cannot sign tickets for audio and live events.";
+    let is_fatal = is_api && sources.credentials_dir.is_some();
+    let problem = if is_fatal { Problem::error } else { Problem::warning };
+    Some(problem(secret.credential, message).hint(hint))
+}
+
+fn scheme(url: &str) -> Option<&str> {
+    url.split_once("://").map(|(scheme, _)| scheme)
+}
+
+/// The password within `scheme://user:password@host`, or of `password=` in a connection string.
+pub(super) fn password_in(url: &str) -> Option<std::ops::Range<usize>> {
+    if let Some(start) = url.find("password=").map(|i| i + "password=".len()) {
+        let end = url[start..].find(['&', ' ']).map_or(url.len(), |i| start + i);
+        return (end > start).then_some(start..end);
+    }
+    let start = url.find("://")? + 3;
+    let authority = url[start..].find('/').map_or(url.len(), |i| start + i);
+    // A password may itself hold an `@` or a `/` that should have been escaped: rather hide too much.
+    let at = url[start..authority].rfind('@').or_else(|| url[start..].rfind('@'))? + start;
+    let colon = url[start..at].find(':')? + start + 1;
+    (at > colon).then_some(colon..at)
+}
+
+/// The address as a person may see it in a message or a journal: its password hidden.
+pub fn redacted(url: &str) -> String {
+    match password_in(url) {
+        Some(range) => format!("{}…{}", &url[..range.start], &url[range.end..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Severity;
+
+    fn errors(problem: Option<Problem>) -> bool {
+        problem.is_some_and(|p| p.severity == Severity::Error)
+    }
+
+    #[test]
+    fn the_defaults_have_no_error() {
+        let sources = Sources { credential_stores: vec!["/nowhere".into()], ..Sources::default() };
+        let problems = check(&Settings::default(), &sources, &["jwt-secret"]);
+        assert!(problems.iter().all(|p| p.severity == Severity::Warning), "{problems:?}");
+    }
+
+    #[test]
+    fn the_music_folder_may_be_missing_but_not_be_a_file_relative_or_the_systems() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(music_path(dir.path()), None);
+        let missing = music_path(&dir.path().join("missing")).unwrap();
+        assert_eq!(missing.severity, Severity::Warning);
+        for bad in [&file, &file.join("beneath")] {
+            assert!(errors(music_path(bad)), "{bad:?}");
+        }
+        for bad in ["", "music", "./music", "/srv/../etc", "/", "/home", "/var/lib/barbossa", "/srv/a\nb"] {
+            assert!(errors(music_path(Path::new(bad))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_postgresql_is_understood_or_explained() {
+        for good in [
+            "postgresql://barbossa@%2Frun%2Fpostgresql/barbossa",
+            "postgres://u:p@db.example.org:5432/music?sslmode=prefer",
+            "host=/run/postgresql user=barbossa dbname=barbossa",
+        ] {
+            assert_eq!(database_url(good), None, "{good}");
+        }
+        for (bad, why) in [
+            ("postgresql+asyncpg://barbossa:s3cr3t@localhost/barbossa", "names a Python driver"),
+            ("postgresql://barbossa:barbossa@db:5432/barbossa", "was a container of the first version"),
+            ("mysql://localhost/barbossa", "is not PostgreSQL"),
+            ("postgresql://u:s3cr3t@host:notaport/d", "cannot be understood"),
+            ("postgresql:///barbossa", "names no host"),
+            ("postgresql://barbossa@localhost", "names no database"),
+            ("nonsense", "cannot be understood"),
+            ("", "is empty"),
+        ] {
+            let problem = database_url(bad).unwrap_or_else(|| panic!("{bad} was taken"));
+            assert!(problem.message.contains(why), "{bad}: {problem}");
+            assert!(problem.hint.is_some() && !problem.to_string().contains("s3cr3t"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_redis_is_understood_or_explained() {
+        for good in ["redis+unix:///run/barbossa-redis/redis.sock", "redis://localhost:6379/0"] {
+            assert_eq!(redis_url(good), None, "{good}");
+        }
+        assert!(errors(redis_url("http://localhost:6379")));
+        assert!(errors(redis_url("")));
+        assert_eq!(redis_url("redis://redis:6379/0").unwrap().severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_log_level_is_a_level_or_directives() {
+        for good in ["info", "WARN", "info,barbossa::imports=debug", "off"] {
+            assert_eq!(log_level(good), None, "{good}");
+        }
+        for bad in ["verbose", "", "info,chatty", "barbossa=loud"] {
+            assert!(errors(log_level(bad)), "{bad:?}");
+        }
+        assert!(log_level("wran").unwrap().to_string().contains("Did you mean warn?"));
+    }
+
+    #[test]
+    fn an_origin_has_neither_path_nor_slash() {
+        for good in ["https://music.example.org", "http://localhost:3000"] {
+            assert_eq!(origin(good), None, "{good}");
+        }
+        for bad in ["music.example.org", "https://music.example.org/", "https://a/b", "ftp://a"] {
+            assert!(errors(origin(bad)), "{bad}");
+        }
+        assert_eq!(origin("*").unwrap().severity, Severity::Warning);
+    }
+
+    #[test]
+    fn an_account_without_its_secret_is_a_warning_unless_the_secret_may_be_where_we_cannot_look() {
+        let mut settings = Settings::default();
+        settings.qobuz.email = "ada@example.org".into();
+        let dir = tempfile::tempdir().unwrap();
+        let sources = Sources { credential_stores: vec![dir.path().into()], ..Sources::default() };
+        let warned = missing_secrets(&settings, &sources, &[]);
+        assert!(warned[0].to_string().contains("barbossa.qobuz-password"), "{warned:?}");
+        assert!(missing_secrets(&settings, &sources, &["barbossa.qobuz-password"]).is_empty());
+        std::fs::write(dir.path().join("barbossa.qobuz-password"), "x").unwrap();
+        assert!(missing_secrets(&settings, &sources, &[]).is_empty());
+    }
+
+    #[test]
+    fn the_api_unit_does_not_start_without_its_signing_secret() {
+        let sources = Sources::default().for_role("api");
+        assert_eq!(missing_signing_secret(&sources, &[]).unwrap().severity, Severity::Warning);
+        let unit = Sources { credentials_dir: Some("/run/credentials/x".into()), ..sources };
+        assert!(errors(missing_signing_secret(&unit, &[])));
+        assert_eq!(missing_signing_secret(&unit, &["jwt-secret"]), None);
+        let other = Sources { role: Some("worker"), ..unit };
+        assert_eq!(missing_signing_secret(&other, &[]), None);
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("postgresql://u:p@h/d", "postgresql://u:…@h/d"),
+            ("postgresql://u:p/w@h/d", "postgresql://u:…@h/d"),
+            ("postgresql://u:p@w@h/d", "postgresql://u:…@h/d"),
+            ("host=h user=u password=p dbname=d", "host=h user=u password=… dbname=d"),
+            ("redis://:p@h:6379/0", "redis://:…@h:6379/0"),
+            ("postgresql://u@h/d", "postgresql://u@h/d"),
+        ] {
+            assert_eq!(redacted(url), shown);
+        }
+    }
+}

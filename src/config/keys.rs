@@ -1,0 +1,317 @@
+//! The one registry of settings: from it the files and the environment are read, and the documents checked.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::Settings;
+
+/// One setting.
+pub struct Key {
+    /// In TOML: `imports.settle_seconds` is `settle_seconds` in `[imports]`.
+    pub name: &'static str,
+    /// Its environment variable, where the first version had one.
+    pub env: Option<&'static str>,
+    /// What it means, as a sentence.
+    pub meaning: &'static str,
+    field: Field,
+}
+
+/// Where it lies in [`Settings`], and what it may be.
+enum Field {
+    Text(fn(&mut Settings) -> &mut String),
+    Path(fn(&mut Settings) -> &mut PathBuf),
+    Number(fn(&mut Settings) -> &mut u32, RangeInclusive<u32>),
+    Count(fn(&mut Settings) -> &mut usize, RangeInclusive<usize>),
+    /// A share of one.
+    Share(fn(&mut Settings) -> &mut f32),
+    Switch(fn(&mut Settings) -> &mut bool),
+    /// Commas between them in the environment.
+    List(fn(&mut Settings) -> &mut Vec<String>),
+}
+
+/// All of them, in the order of `barbossa.toml`.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "music_path",
+        env: Some("MUSIC_PATH"),
+        meaning: "Root of all music: artists/, users/, import/, downloads/ and .trash/ beneath it, on one file system.",
+        field: Field::Path(|s| &mut s.music_path),
+    },
+    Key {
+        name: "database_url",
+        env: Some("DATABASE_URL"),
+        meaning: "PostgreSQL; by default this machine's own, over its Unix socket, without a password.",
+        field: Field::Text(|s| &mut s.database_url),
+    },
+    Key {
+        name: "redis_url",
+        env: Some("REDIS_URL"),
+        meaning: "Redis or Valkey; by default Barbossa's private instance on a Unix socket.",
+        field: Field::Text(|s| &mut s.redis_url),
+    },
+    Key {
+        name: "log_level",
+        env: Some("LOG_LEVEL"),
+        meaning: "What goes to the journal: error, warn, info, debug, or a filter such as info,barbossa::imports=debug.",
+        field: Field::Text(|s| &mut s.log_level),
+    },
+    Key {
+        name: "backup_dir",
+        env: Some("BACKUP_DIR"),
+        meaning: "Where `barbossa backup run` puts the dumps of the database.",
+        field: Field::Path(|s| &mut s.backup_dir),
+    },
+    Key {
+        name: "api.cors_origins",
+        env: Some("CORS_ORIGINS"),
+        meaning: "Origins of other pages that a browser may call the API from.",
+        field: Field::List(|s| &mut s.api.cors_origins),
+    },
+    Key {
+        name: "api.public_url",
+        env: None,
+        meaning: "The address that people use, for links in messages; empty: unknown.",
+        field: Field::Text(|s| &mut s.api.public_url),
+    },
+    Key {
+        name: "api.session_days",
+        env: None,
+        meaning: "Days that a login lasts after its last use.",
+        field: Field::Number(|s| &mut s.api.session_days, 1..=3650),
+    },
+    Key {
+        name: "worker.concurrency",
+        env: None,
+        meaning: "Jobs that one worker process runs at once.",
+        field: Field::Count(|s| &mut s.worker.concurrency, 1..=64),
+    },
+    Key {
+        name: "imports.settle_seconds",
+        env: None,
+        meaning: "A dropped folder is taken when nothing in it has changed for so many seconds.",
+        field: Field::Number(|s| &mut s.imports.settle_seconds, 1..=3600),
+    },
+    Key {
+        name: "imports.settle_incomplete_seconds",
+        env: None,
+        meaning: "The same, when its own tags say that tracks are still missing.",
+        field: Field::Number(|s| &mut s.imports.settle_incomplete_seconds, 1..=86_400),
+    },
+    Key {
+        name: "imports.sweep_seconds",
+        env: None,
+        meaning: "Seconds between two looks at the inbox, whether or not the kernel told of a change.",
+        field: Field::Number(|s| &mut s.imports.sweep_seconds, 1..=86_400),
+    },
+    Key {
+        name: "imports.min_confidence",
+        env: None,
+        meaning: "An identification less certain than this, from 0 to 1, waits for a person.",
+        field: Field::Share(|s| &mut s.imports.min_confidence),
+    },
+    Key {
+        name: "jobs.keep_days",
+        env: None,
+        meaning: "Days that finished jobs and old events are kept for looking back.",
+        field: Field::Number(|s| &mut s.jobs.keep_days, 1..=3650),
+    },
+    Key {
+        name: "trash.keep_days",
+        env: None,
+        meaning: "Days that replaced and deleted files can be brought back.",
+        field: Field::Number(|s| &mut s.trash.keep_days, 1..=3650),
+    },
+    Key {
+        name: "compat.query_tokens",
+        env: None,
+        meaning: "Accept a login token in the address of the WebSocket, as programs of the first version send it.",
+        field: Field::Switch(|s| &mut s.compat.query_tokens),
+    },
+    Key {
+        name: "qobuz.email",
+        env: Some("QOBUZ_EMAIL"),
+        meaning: "The account's e-mail address; empty: not used.",
+        field: Field::Text(|s| &mut s.qobuz.email),
+    },
+    Key {
+        name: "qobuz.quality",
+        env: Some("QOBUZ_QUALITY"),
+        meaning: "The best quality to ask for: 0 = MP3 128, 1 = MP3 320, 2 = FLAC 16/44.1, 3 = FLAC to 24/96, 4 = FLAC to 24/192.",
+        field: Field::Number(|s| &mut s.qobuz.quality, 0..=4),
+    },
+    Key {
+        name: "lidarr.url",
+        env: Some("LIDARR_URL"),
+        meaning: "Address of Lidarr, such as http://localhost:8686; empty: not used.",
+        field: Field::Text(|s| &mut s.lidarr.url),
+    },
+    Key {
+        name: "plex.url",
+        env: Some("PLEX_URL"),
+        meaning: "Address of Plex, such as http://localhost:32400; empty: not used.",
+        field: Field::Text(|s| &mut s.plex.url),
+    },
+    Key {
+        name: "plex.music_section",
+        env: Some("PLEX_MUSIC_SECTION"),
+        meaning: "The music library in Plex; empty: the first one for music.",
+        field: Field::Text(|s| &mut s.plex.music_section),
+    },
+    Key {
+        name: "plex.auto_scan",
+        env: Some("PLEX_AUTO_SCAN"),
+        meaning: "Ask Plex to look at a folder after each import into it.",
+        field: Field::Switch(|s| &mut s.plex.auto_scan),
+    },
+    Key {
+        name: "bandcamp.cookies_path",
+        env: Some("BANDCAMP_COOKIES"),
+        meaning: "A cookies.txt of a logged-in browser, readable by user barbossa; empty: not used.",
+        field: Field::Path(|s| &mut s.bandcamp.cookies_path),
+    },
+];
+
+/// The setting of that name.
+pub fn key(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.name == name)
+}
+
+/// The table and the last part: `("imports", "settle_seconds")`; the table is empty at the top.
+pub(super) fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
+}
+
+impl Key {
+    /// The table it stands in (empty: at the top) and its name there.
+    pub fn table_and_name(&self) -> (&'static str, &'static str) {
+        split(self.name)
+    }
+
+    /// Its value in these settings, as TOML writes it.
+    pub fn show(&self, settings: &Settings) -> String {
+        // One accessor serves reading and writing, so reading needs something to write to.
+        let mut settings = settings.clone();
+        let value: toml::Value = match &self.field {
+            Field::Text(of) => of(&mut settings).clone().into(),
+            Field::Path(of) => of(&mut settings).display().to_string().into(),
+            Field::Number(of, _) => i64::from(*of(&mut settings)).into(),
+            Field::Count(of, _) => (*of(&mut settings) as i64).into(),
+            // 0.85 as it was written, not 0.8500000238418579.
+            Field::Share(of) => return of(&mut settings).to_string(),
+            Field::Switch(of) => (*of(&mut settings)).into(),
+            Field::List(of) => of(&mut settings).clone().into(),
+        };
+        value.to_string()
+    }
+
+    /// Its default, as TOML writes it.
+    pub fn default_value(&self) -> String {
+        self.show(&Settings::default())
+    }
+
+    /// Takes it from the environment, where all is text. The error is a sentence.
+    pub(super) fn set_text(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
+        let given = || format!("`{text}`");
+        match &self.field {
+            Field::Text(of) => text.clone_into(of(settings)),
+            Field::Path(of) => *of(settings) = text.into(),
+            Field::Number(of, range) => {
+                *of(settings) = number(text.parse().ok(), range, &given())?;
+            }
+            Field::Count(of, range) => {
+                *of(settings) = number(text.parse().ok(), range, &given())?;
+            }
+            Field::Share(of) => *of(settings) = share(text.parse().ok(), &given())?,
+            Field::Switch(of) => {
+                *of(settings) =
+                    switch(text).ok_or_else(|| format!("{} is neither true nor false.", given()))?;
+            }
+            Field::List(of) => {
+                *of(settings) =
+                    text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(Into::into).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes it from a file. The error is a sentence.
+    pub(super) fn set_toml(&self, settings: &mut Settings, value: &DeValue<'_>) -> Result<(), String> {
+        let given = || describe(value);
+        let wants = |what: &str| format!("{} does not fit: it must be {what}.", given());
+        match &self.field {
+            Field::Text(of) => {
+                value.as_str().ok_or_else(|| wants("text, in quotes"))?.clone_into(of(settings));
+            }
+            Field::Path(of) => {
+                *of(settings) = value.as_str().ok_or_else(|| wants("a path, in quotes"))?.into();
+            }
+            Field::Number(of, range) => {
+                *of(settings) = number(whole(value).and_then(|n| n.try_into().ok()), range, &given())?;
+            }
+            Field::Count(of, range) => {
+                *of(settings) = number(whole(value).and_then(|n| n.try_into().ok()), range, &given())?;
+            }
+            Field::Share(of) => {
+                let number = match value {
+                    DeValue::Float(f) => f.as_str().replace('_', "").parse().ok(),
+                    DeValue::Integer(_) => whole(value).map(|n| n as f32),
+                    _ => None,
+                };
+                *of(settings) = share(number, &given())?;
+            }
+            Field::Switch(of) => {
+                *of(settings) = value.as_bool().ok_or_else(|| wants("true or false, without quotes"))?;
+            }
+            Field::List(of) => {
+                let list = value.as_array().and_then(|a| {
+                    a.iter().map(|v| v.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+                });
+                *of(settings) = list.ok_or_else(|| wants("a list of texts, such as [\"one\", \"two\"]"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number<T: PartialOrd + std::fmt::Display + Copy>(
+    number: Option<T>,
+    range: &RangeInclusive<T>,
+    given: &str,
+) -> Result<T, String> {
+    number.filter(|n| range.contains(n)).ok_or_else(|| {
+        format!("{given} does not fit: it must be a whole number from {} to {}.", range.start(), range.end())
+    })
+}
+
+fn share(number: Option<f32>, given: &str) -> Result<f32, String> {
+    number
+        .filter(|n| (0.0..=1.0).contains(n))
+        .ok_or_else(|| format!("{given} does not fit: it must be a number from 0 to 1, such as 0.85."))
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn whole(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(s) => format!("\"{s}\""),
+        DeValue::Integer(n) => n.as_str().to_owned(),
+        DeValue::Float(n) => n.as_str().to_owned(),
+        DeValue::Boolean(b) => b.to_string(),
+        DeValue::Datetime(d) => d.to_string(),
+        DeValue::Array(_) => "A list".into(),
+        DeValue::Table(_) => "A table".into(),
+    }
+}

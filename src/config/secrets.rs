@@ -1,0 +1,224 @@
+//! The one registry of secrets, and where they are taken from: systemd's credentials first, then the environment.
+//!
+//! A unit gets its credentials as files in `$CREDENTIALS_DIRECTORY`, readable by nobody else. On the command line there
+//! is no such folder; then only whether the admin has put a secret where the units take it from can be said.
+
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Problem, Settings, Sources};
+
+/// A credential larger than this is a mistake.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// One secret.
+pub struct Secret {
+    /// The credential's name, which is the file's name.
+    pub credential: &'static str,
+    /// Its environment variable, where the first version had one.
+    pub env: Option<&'static str>,
+    /// What it is for, as a sentence.
+    pub meaning: &'static str,
+    /// The setting that is useless without it.
+    pub needed_by: Option<&'static str>,
+    put: fn(&mut Settings, SecretString),
+}
+
+/// All of them.
+pub const SECRETS: &[Secret] = &[
+    Secret {
+        credential: "jwt-secret",
+        env: Some("JWT_SECRET"),
+        meaning: "Signs tickets and seals stored secrets; made by the installation.",
+        needed_by: None,
+        put: |s, v| s.secrets.jwt_secret = Some(v),
+    },
+    Secret {
+        credential: "barbossa.database-url",
+        env: None,
+        meaning: "database_url, when there is a password in it.",
+        needed_by: None,
+        put: |s, v| v.expose_secret().clone_into(&mut s.database_url),
+    },
+    Secret {
+        credential: "barbossa.redis-url",
+        env: None,
+        meaning: "redis_url, when there is a password in it.",
+        needed_by: None,
+        put: |s, v| v.expose_secret().clone_into(&mut s.redis_url),
+    },
+    Secret {
+        credential: "barbossa.qobuz-password",
+        env: Some("QOBUZ_PASSWORD"),
+        meaning: "The password of the Qobuz account.",
+        needed_by: Some("qobuz.email"),
+        put: |s, v| s.secrets.qobuz_password = Some(v),
+    },
+    Secret {
+        credential: "barbossa.lidarr-api-key",
+        env: Some("LIDARR_API_KEY"),
+        meaning: "Lidarr's API key (Settings, General).",
+        needed_by: Some("lidarr.url"),
+        put: |s, v| s.secrets.lidarr_api_key = Some(v),
+    },
+    Secret {
+        credential: "barbossa.plex-token",
+        env: Some("PLEX_TOKEN"),
+        meaning: "A Plex token.",
+        needed_by: Some("plex.url"),
+        put: |s, v| s.secrets.plex_token = Some(v),
+    },
+    Secret {
+        credential: "barbossa.torrentleech-key",
+        env: Some("TORRENTLEECH_KEY"),
+        meaning: "The announce key of a TorrentLeech account, 32 characters.",
+        needed_by: None,
+        put: |s, v| s.secrets.torrentleech_key = Some(v),
+    },
+];
+
+/// Whether a secret is known, as far as this process can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It was read, or lies where a unit takes it from.
+    There,
+    /// It is nowhere.
+    Absent,
+    /// This process may not look.
+    Unknown,
+}
+
+impl Secret {
+    /// The one of that variable or of that name: `JWT_SECRET`, `jwt-secret`.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        SECRETS.iter().find(|s| s.env == Some(name) || s.credential == name)
+    }
+
+    /// The file that the admin writes it to: `jwt-secret` lies with the package's own, the optional ones where systemd
+    /// looks for credentials by name.
+    pub fn file(&self) -> PathBuf {
+        let is_optional = self.credential.starts_with("barbossa.");
+        let folder = if is_optional { "/etc/credstore" } else { "/etc/barbossa/credentials" };
+        Path::new(folder).join(self.credential)
+    }
+
+    /// Where the units take it from: plain, or made by `systemd-creds encrypt`.
+    fn stores(&self, sources: &Sources) -> Vec<PathBuf> {
+        sources.credential_stores.iter().map(|store| store.join(self.credential)).collect()
+    }
+
+    pub(super) fn presence(&self, was_read: bool, sources: &Sources) -> Presence {
+        if was_read {
+            return Presence::There;
+        }
+        let mut presence = Presence::Absent;
+        for path in self.stores(sources) {
+            match std::fs::symlink_metadata(path) {
+                Ok(_) => return Presence::There,
+                Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+                Err(_) => presence = Presence::Unknown,
+            }
+        }
+        presence
+    }
+}
+
+/// Takes all that there are; which were read.
+pub(super) fn take(
+    sources: &Sources,
+    settings: &mut Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<&'static str> {
+    let mut read = Vec::new();
+    for secret in SECRETS {
+        let credential = sources.credentials_dir.as_ref().map(|dir| dir.join(secret.credential));
+        let from_credential = credential.and_then(|path| from_file(secret, &path, problems));
+        let from_environment = || Some((secret.env?, sources.variable(secret.env?)?));
+        let (text, place) = match (from_credential, from_environment()) {
+            (Some(text), _) => (text, format!("credential {}", secret.credential)),
+            (None, Some((name, text))) => (text, name.to_owned()),
+            (None, None) => continue,
+        };
+        if let Some(fault) = fault(secret, &text) {
+            problems.push(Problem { place: Some(place), ..fault });
+        }
+        (secret.put)(settings, text.into());
+        read.push(secret.credential);
+    }
+    for secret in SECRETS {
+        problems.extend(secret.stores(sources).iter().filter_map(|path| too_open(secret, path, 0o077)));
+    }
+    read
+}
+
+fn from_file(secret: &Secret, path: &Path, problems: &mut Vec<Problem>) -> Option<String> {
+    let text = match read_limited(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
+        Err(e) => {
+            problems
+                .push(Problem::error(secret.credential, format!("{} cannot be read: {e}.", path.display())));
+            return None;
+        }
+    };
+    // systemd lets the unit's user in by an access control list, which shows as the group's bits.
+    problems.extend(too_open(secret, path, 0o027));
+    // One newline at the end is the editor's, all else is the secret's.
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    if text.is_empty() {
+        problems.push(Problem::error(secret.credential, format!("{} is empty.", path.display())));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn read_limited(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    if file.take(MAX_BYTES + 1).read_to_string(&mut text)? as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is larger than 64 KiB"));
+    }
+    Ok(text)
+}
+
+fn too_open(secret: &Secret, path: &Path, forbidden: u32) -> Option<Problem> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & forbidden != 0).then(|| {
+        Problem::warning(
+            secret.credential,
+            format!("{} may be read by others: its mode is {mode:04o}.", path.display()),
+        )
+        .hint(format!("Close it: chmod 0600 {}", path.display()))
+    })
+}
+
+/// What is wrong with the secret itself, if something can be seen.
+fn fault(secret: &Secret, text: &str) -> Option<Problem> {
+    let hint = "Make a good one: openssl rand -base64 48";
+    match secret.credential {
+        "jwt-secret" if is_placeholder(text) => Some(
+            Problem::error(
+                secret.credential,
+                "This is the placeholder of an example, known to everyone: whoever knows it can forge a ticket.",
+            )
+            .hint(hint),
+        ),
+        "jwt-secret" if text.len() < 32 => Some(
+            Problem::error(secret.credential, "It is shorter than 32 characters and could be guessed.").hint(hint),
+        ),
+        _ => None,
+    }
+}
+
+/// `change-me-in-production` and its kin, or hardly more than one character repeated.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let plain: String = text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    let distinct: std::collections::HashSet<char> = plain.chars().collect();
+    ["changeme", "changethis", "replaceme", "placeholder", "yoursecret", "supersecret"]
+        .iter()
+        .any(|word| plain.contains(word))
+        || distinct.len() < 6
+}
