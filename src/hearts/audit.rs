@@ -36,7 +36,7 @@ pub async fn audit(tx: &impl Sql, user_id: Option<i64>) -> Result<Vec<i64>> {
 }
 
 /// The weekly audit of everyone's links.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AuditLinks {}
 
 impl Job for AuditLinks {

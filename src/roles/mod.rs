@@ -8,6 +8,7 @@ pub mod beat;
 mod music;
 mod rooms;
 mod sandbox;
+pub mod watcher;
 pub mod worker;
 
 use std::process::ExitCode;
