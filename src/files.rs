@@ -296,7 +296,9 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
 /// `InvalidData` when the marker is there and holds no id; whatever reading says.
 pub fn read_marker(music: &Path) -> io::Result<Option<Uuid>> {
     match fs::read_to_string(music.join(MARKER)) {
-        Ok(text) => Uuid::parse_str(text.trim()).map(Some).map_err(|e| io::Error::new(ErrorKind::InvalidData, e)),
+        Ok(text) => {
+            Uuid::parse_str(text.trim()).map(Some).map_err(|e| io::Error::new(ErrorKind::InvalidData, e))
+        }
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }
