@@ -1,1 +1,94 @@
-//! activity
+//! Who did what: one line for each change that a person made, written in the change's own transaction. Owns `activity`.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::auth::Admin;
+use crate::db::Sql;
+use crate::error::{Error, Result};
+use crate::input::Query;
+
+const RECORD: &str = "insert into activity (user_id, action, entity_type, entity_id, details, address)
+    values ($1, $2, $3, $4, $5, $6) returning id";
+
+/// Writes a line; its id. `who` is none for what the house did by itself, or an admin at the command line; `action` a
+/// verb (`heart`, `delete`, `quality_upgrade`), `entity` what it was done to (`("album", 7)`), `details` what a reader
+/// would ask next (before and after).
+pub async fn record(
+    client: &impl Sql,
+    who: Option<i64>,
+    action: &str,
+    entity: Option<(&str, i64)>,
+    details: Option<&Value>,
+    address: Option<&str>,
+) -> Result<i64> {
+    let (entity_type, entity_id) = entity.unzip();
+    let row = client.row(RECORD, &[&who, &action, &entity_type, &entity_id, &details, &address]).await?;
+    Ok(row.get("id"))
+}
+
+/// Beneath `/api`.
+pub fn routes() -> Router<App> {
+    Router::new().route("/admin/activity", get(list))
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default = "one_hundred")]
+    limit: i64,
+    #[serde(default)]
+    offset: i64,
+    action: Option<String>,
+}
+
+fn one_hundred() -> i64 {
+    100
+}
+
+#[derive(Serialize)]
+struct Line {
+    id: i64,
+    user_id: Option<i64>,
+    username: Option<String>,
+    action: String,
+    entity_type: Option<String>,
+    entity_id: Option<i64>,
+    details: Option<Value>,
+    ip_address: Option<String>,
+    created_at: Timestamp,
+}
+
+const LIST: &str = "select a.id, a.user_id, u.username, a.action, a.entity_type, a.entity_id, a.details, a.address, a.created_at
+    from activity a left join app_user u on u.id = a.user_id
+    where $1::text is null or a.action = $1
+    order by a.created_at desc, a.id desc limit $2 offset $3";
+
+async fn list(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Result<axum::Json<Value>> {
+    if !(1..=500).contains(&page.limit) {
+        return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
+    }
+    if page.offset < 0 {
+        return Err(Error::Field { field: "offset", message: "must not be negative".into() });
+    }
+    let rows = app.db.get().await?.rows(LIST, &[&page.action, &page.limit, &page.offset]).await?;
+    let items: Vec<Line> = rows
+        .iter()
+        .map(|row| Line {
+            id: row.get("id"),
+            user_id: row.get("user_id"),
+            username: row.get("username"),
+            action: row.get("action"),
+            entity_type: row.get("entity_type"),
+            entity_id: row.get("entity_id"),
+            details: row.get("details"),
+            ip_address: row.get("address"),
+            created_at: row.get("created_at"),
+        })
+        .collect();
+    Ok(axum::Json(json!({"items": items, "limit": page.limit, "offset": page.offset})))
+}

@@ -1,8 +1,10 @@
 //! What every room of a process shares: the settings, the database, the ear, the cache and the clock. Built once.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -28,6 +30,7 @@ pub struct Shared {
     pub cache: Cache,
     /// The time.
     pub clock: Clock,
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl App {
@@ -39,7 +42,16 @@ impl App {
         let db = Db::new(&settings.database_url, role, connections)?;
         let cache = Cache::new(&settings.redis_url)?;
         let clock = Clock::default();
-        Ok(Self(Arc::new(Shared { role, settings, db, notices: Notices::default(), cache, clock })))
+        let (notices, kept) = (Notices::default(), Mutex::default());
+        Ok(Self(Arc::new(Shared { role, settings, db, notices, cache, clock, kept })))
+    }
+
+    /// What a room keeps in memory for as long as the process lives (a cache, its subscribers): one of each type, made
+    /// when first asked for. Nothing that must survive.
+    pub fn kept<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::clone(one).downcast().expect("the key is the type")
     }
 
     /// `MUSIC_PATH`.
@@ -56,6 +68,16 @@ impl Deref for App {
     }
 }
 
+/// By which door a request came; set by the api role on each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// Through nginx, on the Unix socket: its `X-Real-IP` and `X-Forwarded-Proto` are true, and `X-Accel-Redirect` may
+    /// be answered.
+    Nginx,
+    /// Straight, over TCP from this machine: such headers are only what a client claims.
+    Direct,
+}
+
 /// Where the time comes from: the system, or a test's own.
 #[derive(Clone, Default)]
 pub enum Clock {
@@ -63,7 +85,7 @@ pub enum Clock {
     #[default]
     System,
     /// One that a test moves.
-    Fixed(Arc<std::sync::Mutex<Timestamp>>),
+    Fixed(Arc<Mutex<Timestamp>>),
 }
 
 impl Clock {
@@ -71,7 +93,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
-            Self::Fixed(at) => *at.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+            Self::Fixed(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

@@ -1,17 +1,30 @@
 //! Redis, which may vanish at any moment: every call is bounded, and nothing that matters is only there.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{RedisError, RedisResult};
 use tokio::sync::OnceCell;
 
 /// No caller waits longer than this for Redis.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// After a call in vain nobody else waits: for so long, all are told at once that Redis is away.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// A handle on Redis; connects when first used, and again by itself.
 pub struct Cache {
     client: redis::Client,
     connection: OnceCell<ConnectionManager>,
+    away_until: Mutex<Option<Instant>>,
+}
+
+/// Why there was no answer.
+enum Silence {
+    /// Not there, too slow, or not Redis.
+    Away(String),
+    /// It answered: no.
+    Refused(RedisError),
 }
 
 impl Cache {
@@ -20,37 +33,72 @@ impl Cache {
     /// # Errors
     /// When `url` is not a Redis URL (`redis+unix:///path` or `redis://host:port/db`).
     pub fn new(url: &str) -> anyhow::Result<Self> {
-        Ok(Self { client: redis::Client::open(url)?, connection: OnceCell::new() })
+        let client = redis::Client::open(url)?;
+        Ok(Self { client, connection: OnceCell::new(), away_until: Mutex::default() })
     }
 
     /// Runs one command or script; `None` when Redis did not answer in time, said something else, or is away.
     pub async fn ask<T, F, Fut>(&self, ask: F) -> Option<T>
     where
         F: FnOnce(ConnectionManager) -> Fut,
-        Fut: Future<Output = redis::RedisResult<T>>,
+        Fut: Future<Output = RedisResult<T>>,
+    {
+        let away_until = *self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if away_until.is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
+        self.ask_anyway(ask).await
+    }
+
+    /// Whether Redis answers now.
+    pub async fn is_there(&self) -> bool {
+        let ping = |mut c: ConnectionManager| async move { redis::cmd("PING").query_async(&mut c).await };
+        let pong: Option<String> = self.ask_anyway(ping).await;
+        pong.as_deref() == Some("PONG")
+    }
+
+    async fn ask_anyway<T, F, Fut>(&self, ask: F) -> Option<T>
+    where
+        F: FnOnce(ConnectionManager) -> Fut,
+        Fut: Future<Output = RedisResult<T>>,
     {
         let asked = tokio::time::timeout(PATIENCE, async {
             let connection = self.connection.get_or_try_init(|| self.connect()).await?;
             ask(connection.clone()).await
         });
-        match asked.await {
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(error)) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "Redis did not help");
-                None
+        let silence = match asked.await {
+            Ok(Ok(answer)) => {
+                self.note(None);
+                return Some(answer);
             }
-            Err(_) => None,
+            Ok(Err(error)) if is_away(&error) => Silence::Away(error.to_string()),
+            Ok(Err(error)) => Silence::Refused(error),
+            Err(_) => Silence::Away(format!("no answer within {} ms", PATIENCE.as_millis())),
+        };
+        match silence {
+            Silence::Away(why) => self.note(Some(&why)),
+            Silence::Refused(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Redis refused a command");
+            }
+        }
+        None
+    }
+
+    /// Remembers whether Redis is away, and tells the journal when that has changed.
+    fn note(&self, away: Option<&str>) {
+        let until = away.map(|_| Instant::now() + PAUSE);
+        let was_away = {
+            let mut at = self.away_until.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *at, until).is_some()
+        };
+        match away {
+            Some(why) if !was_away => tracing::warn!("Redis is away, going on without it: {why}"),
+            None if was_away => tracing::info!("Redis is back"),
+            _ => {}
         }
     }
 
-    /// Whether Redis answers now.
-    pub async fn is_there(&self) -> bool {
-        let pong =
-            self.ask(|mut c| async move { redis::cmd("PING").query_async::<String>(&mut c).await }).await;
-        pong.as_deref() == Some("PONG")
-    }
-
-    async fn connect(&self) -> redis::RedisResult<ConnectionManager> {
+    async fn connect(&self) -> RedisResult<ConnectionManager> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE))
@@ -58,4 +106,14 @@ impl Cache {
             .set_max_delay(Duration::from_millis(200));
         ConnectionManager::new_with_config(self.client.clone(), config).await
     }
+}
+
+/// It did not answer, or what answered is not Redis, or it is still loading its data.
+fn is_away(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_connection_refusal()
+        || error.is_unrecoverable_error()
+        || error.code() == Some("LOADING")
 }

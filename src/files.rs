@@ -62,7 +62,11 @@ pub fn safe_component(name: &str) -> String {
 
 /// The longest start of `text` that has at most so many bytes.
 pub fn cut_at_char(text: &str, max_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(max_bytes)]
+    let mut end = text.len().min(max_bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// A file's name as text. One that is not UTF-8 keeps what can be read of it; its bytes are given as hex beside.
@@ -325,7 +329,7 @@ mod tests {
             ("", "_"),
             ("   ", "_"),
             ("...And Then", "_And Then"),
-            ("../../etc/passwd", "_/etc/passwd"),
+            ("../../etc/passwd", "__.._etc_passwd"),
             ("What?", "What?"),
             ("÷", "÷"),
             ("( )", "( )"),
@@ -333,8 +337,7 @@ mod tests {
             ("a\0b\nc", "a_b_c"),
             ("E\u{301}dith", "Édith"),
         ] {
-            let expected = safe.replace("_/etc/passwd", "__.._etc_passwd");
-            assert_eq!(safe_component(name), expected, "{name:?}");
+            assert_eq!(safe_component(name), safe, "{name:?}");
         }
     }
 

@@ -8,6 +8,8 @@
 pub mod config;
 /// What a room may answer when it cannot; the one map to HTTP status.
 pub mod error;
+/// What a client sends: body, query, path; refused in our own words.
+pub mod input;
 /// Logs and spans, to the journal or to a terminal; set up before anything can fail.
 pub mod telemetry;
 /// Signals in, readiness out: start, drain, stop, watchdog, passed sockets.
@@ -34,6 +36,8 @@ pub mod events;
 pub mod jobs;
 /// Who did what.
 pub mod activity;
+/// The household's people, as an admin sees them.
+pub mod members;
 
 // -- rooms, nearest to the data first
 /// Artists, albums, tracks, search, artwork, streaming.

@@ -3,6 +3,12 @@
 //! The row is the truth (its id is the sequence number that a client asks from after a reconnect); `pg_notify` and the
 //! WebSocket are only quick.
 
+mod relay;
+mod ws;
+
+pub use relay::{Event, Heard, Relay};
+pub use ws::routes;
+
 use serde_json::Value;
 
 use crate::db::Sql;
@@ -31,4 +37,12 @@ pub async fn publish(client: &impl Sql, kind: &str, audience: Audience, payload:
         Audience::Admins => (None, true),
     };
     Ok(client.row(PUBLISH, &[&kind, &user_id, &for_admins, payload]).await?.get(0))
+}
+
+const FORGET_OLD: &str = "delete from event where id in (select id from event
+    where created_at < now() - make_interval(days => $1) limit $2)";
+
+/// Deletes up to `limit` events older than `keep_days`; how many.
+pub async fn forget_old(client: &impl Sql, keep_days: i32, limit: i64) -> Result<u64> {
+    client.run(FORGET_OLD, &[&keep_days, &limit]).await
 }

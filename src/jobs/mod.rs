@@ -4,15 +4,30 @@
 //! `cancelled` (a reason) or `discarded` (an error, retryable by a person) and never vanishes; whoever has lost its
 //! lease can no longer finish it.
 
+mod attempt;
+mod backoff;
+mod care;
+mod lease;
+mod registry;
+pub mod schedule;
+mod wait;
+mod worker;
+
+pub use care::{Prune, Vacuum};
+pub use registry::Registry;
+pub use wait::{End, Ended, wait};
+pub use worker::Worker;
+
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::db::Sql;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Which workers take it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +96,8 @@ pub struct Context {
     pub id: i64,
     /// Counts from 1.
     pub attempt: i32,
+    /// What proves that the job is still ours; see [`Context::hold`].
+    pub lease: Uuid,
     /// Cancelled when the process stops, the lease is lost, or a person cancels the job: stop at the next safe place
     /// and return `Outcome::Snooze(Duration::ZERO)`.
     pub stop: tokio_util::sync::CancellationToken,
@@ -88,6 +105,24 @@ pub struct Context {
     pub request_id: Option<String>,
     /// The latest progress; written to the row at most once a second.
     pub progress: tokio::sync::watch::Sender<Option<Value>>,
+}
+
+const HOLD: &str =
+    "select id from job where id = $1 and lease_token = $2 and lease_expires_at > now() for update";
+
+impl Context {
+    /// Makes the caller's transaction one that only the holder of the lease can commit: for effects that must not
+    /// happen twice and cannot see by themselves that they did. Keep that transaction short: until it ends, the lease
+    /// cannot be extended.
+    ///
+    /// # Errors
+    /// When the lease is lost: another worker has the job now.
+    pub async fn hold(&self, tx: &impl Sql) -> Result<()> {
+        match tx.maybe_row(HOLD, &[&self.id, &self.lease]).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::Conflict(format!("job {}: the lease is lost", self.id))),
+        }
+    }
 }
 
 const ENQUEUE: &str = "insert into job (queue, kind, unique_key, payload, priority, max_attempts, request_id)
@@ -114,5 +149,34 @@ pub async fn enqueue<J: Job>(client: &impl Sql, job: &J) -> Result<i64> {
         if let Some(row) = client.maybe_row(WAITING, &[&J::KIND, &key]).await? {
             return Ok(row.get(0));
         }
+    }
+}
+
+const CANCEL: &str = "update job set cancel_requested = true,
+        state = case when state = 'available' then 'cancelled' else state end,
+        error = case when state = 'available' then 'Cancelled.' else error end,
+        finished_at = case when state = 'available' then now() end
+    where id = $1 and state in ('available', 'running')
+    returning pg_notify('barbossa_job', 'cancel:' || id)::text";
+
+/// Ends a waiting job; asks a running one to end, which it does at its next safe place. `false` when it had ended.
+pub async fn cancel(client: &impl Sql, id: i64) -> Result<bool> {
+    Ok(client.maybe_row(CANCEL, &[&id]).await?.is_some())
+}
+
+const RETRY: &str = "update job set state = 'available', attempt = 0, run_at = now(), finished_at = null,
+        cancel_requested = false
+    where id = $1 and state in ('discarded', 'cancelled')
+        and not exists (select from job twin
+            where twin.kind = job.kind and twin.unique_key = job.unique_key and twin.state = 'available')
+    returning pg_notify('barbossa_job', queue)::text";
+
+/// Gives a discarded or cancelled job all its attempts again. `false` when there is nothing to do: it has not failed,
+/// or a job with the same key waits already.
+pub async fn retry(client: &impl Sql, id: i64) -> Result<bool> {
+    match client.maybe_row(RETRY, &[&id]).await {
+        Ok(row) => Ok(row.is_some()),
+        Err(error) if error.constraint() == Some("job_waiting") => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -5,7 +5,7 @@
 
 mod sockets;
 
-pub use sockets::{Listener, PassedSocket, Via, take_sockets};
+pub use sockets::{Listener, PassedSocket, take_sockets};
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;

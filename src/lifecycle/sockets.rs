@@ -1,4 +1,4 @@
-//! The listening sockets that systemd holds for us, and by which of them a request came.
+//! The listening sockets that systemd holds for us.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -30,16 +30,6 @@ pub fn take_sockets() -> io::Result<Vec<PassedSocket>> {
         let passed = sd_notify::listen_fds_with_names_and_unset_env()?;
         Ok(passed.map(|(fd, name)| PassedSocket { fd: OwnedFd::from_raw_fd(fd), name }).collect())
     }
-}
-
-/// By which door a request came; an extension on each request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
-    /// The Unix socket, which only nginx may open: its `X-Real-IP` and `X-Forwarded-*` are true, and it acts on
-    /// `X-Accel-Redirect`.
-    Nginx,
-    /// TCP, from this machine. Forwarding headers were removed; `X-Real-IP` is the address of the other end.
-    Direct,
 }
 
 /// A listener of ours, whoever opened it.
@@ -76,14 +66,6 @@ impl Listener {
         }
     }
 
-    /// The door that this is.
-    pub fn via(&self) -> Via {
-        match self {
-            Self::Tcp(_) => Via::Direct,
-            Self::Unix(_) => Via::Nginx,
-        }
-    }
-
     /// Its address, for the journal.
     pub fn name(&self) -> String {
         match self {
@@ -107,8 +89,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let unix = std::os::unix::net::UnixListener::bind(dir.path().join("api.sock")).unwrap();
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(Listener::from_passed(unix.into()).unwrap().via(), Via::Nginx);
-        assert_eq!(Listener::from_passed(tcp.into()).unwrap().via(), Via::Direct);
+        assert!(matches!(Listener::from_passed(unix.into()).unwrap(), Listener::Unix(_)));
+        assert!(matches!(Listener::from_passed(tcp.into()).unwrap(), Listener::Tcp(_)));
     }
 
     #[tokio::test]

@@ -43,7 +43,10 @@ begin
     perform pg_notify('barbossa_session', 'ended');
     return null;
 end $$;
-create trigger session_ended after delete or update of expires_at on session for each statement execute function session_ended();
+create trigger session_deleted after delete on session for each row execute function session_ended();
+-- Use makes a session longer all the time; only a shorter one is news.
+create trigger session_shortened after update of expires_at on session for each row
+    when (new.expires_at < old.expires_at) execute function session_ended();
 create trigger app_user_changed after update or delete on app_user for each statement execute function session_ended();
 
 create table job (
@@ -61,6 +64,8 @@ create table job (
     lease_token      uuid,
     lease_expires_at timestamptz,
     worker           text,
+    -- A person wants it ended: the worker stops it at the next safe place.
+    cancel_requested boolean not null default false,
     progress         jsonb,
     result           jsonb,
     error            text,
@@ -77,7 +82,7 @@ create table job (
 -- One waiting and one running per key: a change made while the job runs is not lost.
 create unique index job_waiting on job (kind, unique_key) where state = 'available';
 create unique index job_running on job (kind, unique_key) where state = 'running';
-create index job_ready on job (queue, priority, run_at, id) where state = 'available';
+create index job_ready on job (priority, run_at, id) where state = 'available';
 create index job_lease on job (lease_expires_at) where state = 'running';
 create index job_finished on job (finished_at) where finished_at is not null;
 
@@ -113,6 +118,10 @@ create table event (
     for_admins boolean not null default false,
     payload    jsonb not null,
     created_at timestamptz not null default now(),
+    -- Ids are given before commit, so a lower one may become visible after a higher one. Whoever has seen this event
+    -- can have missed a lower one only if that one's transaction was still open here: its xid is at least oldest_xid.
+    xid        xid8 not null default pg_current_xact_id(),
+    oldest_xid xid8 not null default pg_snapshot_xmin(pg_current_snapshot()),
     constraint event_pk primary key (id),
     constraint event_user_fk foreign key (user_id) references app_user (id) on delete cascade
 );

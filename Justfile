@@ -1,0 +1,156 @@
+# The dozen things a person does here. `./dev` lists them; `./dev RECIPE` runs one.
+# Everything slow to make lives outside the checkout, so that a second checkout on the same machine is warm.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+cache := env("BARBOSSA_DEV_CACHE", "/var/cache/barbossa-dev")
+export CARGO_TARGET_DIR := env("CARGO_TARGET_DIR", cache / "target")
+export CARGO_INCREMENTAL := "1"
+# Cached bytecode would be the only thing that a test run leaves in the checkout.
+export PYTHONDONTWRITEBYTECODE := "1"
+
+# Debian's own Python: the packages that the tests need are Debian's too.
+python := "/usr/bin/python3"
+package := python + " tests/machine/package.py"
+machine := python + " tests/machine/machine.py"
+debian_packages := """
+    git gcc libc6-dev ffmpeg postgresql redis-server
+    mmdebstrap debian-archive-keyring systemd-container iproute2 util-linux
+    dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest curl wrk
+"""
+# One profile for everything, so that each dependency is compiled once.
+profile := "--release --locked"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Install what building and testing need, if it is missing (Debian packages; as root)
+setup:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd {{ quote(justfile_directory()) }}
+    wanted=({{ debian_packages }})
+    missing=()
+    for package in "${wanted[@]}"; do
+        [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == "install ok installed" ]] || missing+=("$package")
+    done
+    apt() {
+        if [ "$(id -u)" -ne 0 ]; then
+            echo "barbossa: missing: ${missing[*]}; run this as root once (sudo ./dev setup)" >&2
+            exit 1
+        fi
+        DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null >/dev/null
+    }
+    if ((${#missing[@]})); then
+        echo "installing ${missing[*]}"
+        apt update
+        apt install -y --no-install-recommends "${missing[@]}"
+    fi
+    has_rust() {
+        local version
+        version=$(cargo --version 2>/dev/null | cut -d' ' -f2) && printf '1.89\n%s\n' "$version" | sort --check=quiet --version-sort
+    }
+    if ! has_rust; then
+        # Debian 13 itself has an older one; the same mirror has the newer in trixie-backports.
+        missing=(cargo rustc rust-clippy rustfmt)
+        source=$(apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI) $(SIGNED_BY)' 'Created-By: Packages' | sed -n 's/^trixie main //p' | head -n 1)
+        if [ -z "$source" ]; then
+            echo "barbossa: cargo 1.89 or newer is needed (rustup brings it), and this is not Debian 13, whose backports have it" >&2
+            exit 1
+        fi
+        echo "installing ${missing[*]} from trixie-backports"
+        read -r uri key <<<"$source"
+        {
+            printf 'Types: deb\nURIs: %s\nSuites: trixie-backports\nComponents: main\n' "$uri"
+            [[ $key != /* ]] || printf 'Signed-By: %s\n' "$key"
+        } >/etc/apt/sources.list.d/barbossa-backports.sources
+        apt update
+        apt install -y --no-install-recommends -t trixie-backports "${missing[@]}"
+        has_rust
+    fi
+    mkdir -p {{ quote(cache) }}
+
+# Build the program
+build: setup
+    cargo build {{ profile }} --bin barbossa
+
+# Format the source
+fmt:
+    cargo fmt
+
+# Judge the source: formatting, clippy (every warning is an error), documentation
+lint: check-format clippy docs
+
+[private]
+check-format:
+    cargo fmt --check
+
+[private]
+clippy:
+    cargo clippy {{ profile }} --all-targets -- --deny warnings
+
+[private]
+docs:
+    RUSTDOCFLAGS="--deny warnings" cargo doc {{ profile }} --no-deps --document-private-items
+
+# Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
+it *NAME: setup
+    cargo test {{ profile }} -- {{ NAME }}
+
+# Judge the units: systemd-analyze verify, and the exposure each may have
+units: build
+    {{ package }} units
+
+# Build the Debian package, and print where it is
+deb: build
+    @{{ package }} deb
+
+# Judge the Debian package
+lintian: build
+    {{ package }} lintian
+
+# Make a signed apt repository of the package and all it depends on in DIR
+repository DIR: build
+    {{ package }} repository {{ quote(DIR) }}
+
+# The machine tests: a booted Debian 13 with `apt install barbossa` (NAME picks some)
+test-machine *NAME: build
+    {{ python }} -m pytest -p no:cacheprovider tests/machine {{ if NAME == "" { "" } else { "-k " + quote(NAME) } }}
+
+# Everything, cheap first: fmt, clippy, docs, unit and integration tests, units, lintian, machine tests
+test: setup
+    {{ python }} tests/everything.py
+
+# A booted Debian 13 with Barbossa installed and music in it; again: upgrade the running one
+up: setup
+    @{{ python }} tests/machine/up.py
+
+# Stop that machine and remove it
+down:
+    @{{ machine }} down
+
+# A shell in that machine (or run COMMAND in it)
+[positional-arguments]
+shell *COMMAND:
+    @{{ machine }} shell "$@"
+
+# Follow what Barbossa says in that machine
+logs:
+    @{{ machine }} logs
+
+# How that machine is
+status:
+    @{{ machine }} status
+
+# Install Barbossa on this very host: Debian 13 with systemd (as root)
+install: setup
+    @{{ python }} tests/machine/up.py --on-this-host
+
+# Measure adoption, browsing, memory and start with the real program (NAME picks: adopt, serve)
+bench *NAME: setup
+    cargo bench --profile release --locked --bench house -- {{ NAME }}
+
+# Remove what was built in the cache folder, the Debian trees and the machines too
+clean: down
+    rm -rf {{ quote(cache) }}/{target,trees,packages,dependencies,music,machines,scratch}

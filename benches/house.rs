@@ -1,0 +1,223 @@
+//! What a household would feel, measured against the real program: adopting a library, browsing a large one, memory,
+//! start. `just bench` runs all of it; `just bench serve` one part. Figures are for comparing runs on one machine.
+//!
+//! Needs Debian's postgresql, redis-server, ffmpeg and wrk. `BARBOSSA_BENCH_LIBRARY=DIR` adopts that library
+//! (`Artist/Album (Year)/…`) instead of one made here.
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop here")]
+
+#[path = "../tests/it/harness/mod.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod harness;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::Town;
+use harness::audio::{Format, Song};
+use lofty::prelude::*;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_barbossa");
+const PORT: u16 = 18080;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        if is_wanted("adopt") {
+            adopt().await;
+        }
+        if is_wanted("serve") {
+            serve().await;
+        }
+    });
+}
+
+/// A role of the real program, ended with this one.
+struct Role(Child);
+
+impl Role {
+    fn start(town: &Town, arguments: &[&str]) -> Self {
+        let settings = town.settings();
+        let child = Command::new(PROGRAM)
+            .args(arguments)
+            .env("BARBOSSA_CONFIG", "/dev/null")
+            .env("DATABASE_URL", &settings.database_url)
+            .env("REDIS_URL", &settings.redis_url)
+            .env("MUSIC_PATH", &settings.music_path)
+            .env("JWT_SECRET", "a secret of this measurement that is long enough")
+            .env("API_PORT", PORT.to_string())
+            .env("LOG_LEVEL", "warn")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let kib = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+        kib.unwrap() / 1024.0
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Index an existing library in place: until browsable, and until every byte was read.
+async fn adopt() {
+    let town = Town::new().await;
+    let files = match std::env::var_os("BARBOSSA_BENCH_LIBRARY") {
+        Some(library) => link_library(Path::new(&library), &town.music().join("artists")),
+        None => make_library(&town.music().join("artists"), 1000),
+    };
+    let _worker = Role::start(&town, &["worker"]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for round in ["cold rows", "again, nothing changed"] {
+        let start = Instant::now();
+        let run = Command::new(PROGRAM)
+            .args(["import", "--adopt", "--wait"])
+            .arg(town.music().join("artists"))
+            .env("BARBOSSA_CONFIG", "/dev/null")
+            .env("DATABASE_URL", &town.settings().database_url)
+            .env("REDIS_URL", &town.settings().redis_url)
+            .env("MUSIC_PATH", town.music())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(run.success());
+        let seconds = start.elapsed().as_secs_f64();
+        let tracks: i64 = town.value("select track_count from library").await;
+        println!("adopt ({round}): {files} files, {tracks} tracks in {seconds:.2} s = {:.0} files/s", files as f64 / seconds);
+    }
+    let start = Instant::now();
+    while town.value::<i64>("select count(*) from track where checksum is null").await > 0 {
+        assert!(start.elapsed() < Duration::from_secs(600), "the checksums do not come");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!("adopt: every checksum and essence {:.1} s later", start.elapsed().as_secs_f64());
+}
+
+/// The pages of a large library, by wrk.
+async fn serve() {
+    let town = Town::new().await;
+    println!("serve: seeding 50,000 albums, 500,000 tracks …");
+    town.execute(SEED).await;
+    let app = town.app_as("bench");
+    let client = app.db.get().await.unwrap();
+    let user = barbossa::auth::NewUser { username: "bench".into(), password: "a long password".into(), is_admin: true };
+    barbossa::auth::create_user(&client, user).await.unwrap();
+    let start = Instant::now();
+    let api = Role::start(&town, &["api"]);
+    while std::net::TcpStream::connect(("127.0.0.1", PORT)).is_err() {
+        assert!(start.elapsed() < Duration::from_secs(10), "the api does not listen");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    println!("serve: api accepts {} ms after its start", start.elapsed().as_millis());
+    let token = log_in();
+    for path in ["/api/albums", "/api/albums?limit=100", "/api/albums?page=500", "/api/albums/25000", "/api/artists", "/api/search?q=wint"] {
+        println!("serve: {path}\n{}", wrk(path, &token));
+    }
+    let roles = [("worker", &["worker"][..]), ("beat", &["beat"]), ("watcher", &["watcher"])].map(|(n, a)| (n, Role::start(&town, a)));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let mut total = api.resident_mib();
+    println!("memory: api {total:.0} MiB after the load");
+    for (name, role) in &roles {
+        total += role.resident_mib();
+        println!("memory: {name} {:.0} MiB", role.resident_mib());
+    }
+    println!("memory: four roles {total:.0} MiB");
+}
+
+fn log_in() -> String {
+    let body = r#"{"username":"bench","password":"a long password"}"#;
+    let curl = Command::new("curl")
+        .args(["-fsS", "-H", "Content-Type: application/json", "-d", body])
+        .arg(format!("http://127.0.0.1:{PORT}/api/auth/login"))
+        .output()
+        .unwrap();
+    assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&curl.stdout).unwrap();
+    answer["token"].as_str().unwrap().to_owned()
+}
+
+fn wrk(path: &str, token: &str) -> String {
+    let out = Command::new("wrk")
+        .args(["-t1", "-c32", "-d5s", "--latency", "-H"])
+        .arg(format!("Authorization: Bearer {token}"))
+        .arg(format!("http://127.0.0.1:{PORT}{path}"))
+        .output()
+        .expect("wrk is installed: `./dev setup`");
+    let text = String::from_utf8_lossy(&out.stdout);
+    let kept = text.lines().filter(|l| ["50%", "99%", "Requests/sec", "Non-2xx", "Socket errors"].iter().any(|k| l.contains(k)));
+    kept.map(|l| format!("    {}", l.trim())).collect::<Vec<_>>().join("\n")
+}
+
+/// Ten tracks an album, in the formats that families have; each file tagged for real.
+fn make_library(artists: &Path, albums: usize) -> usize {
+    let formats = [Format::Flac16, Format::Flac16, Format::Flac16, Format::Flac24, Format::Mp3, Format::Vorbis, Format::Opus, Format::Aac];
+    let bases: Vec<PathBuf> = formats
+        .iter()
+        .enumerate()
+        .map(|(n, f)| Song::new(&format!("base {n}")).format(*f).length(2000).write(&artists.parent().unwrap().join("bases")))
+        .collect();
+    let mut count = 0;
+    for album in 0..albums {
+        let (artist, title, year) = (format!("Artist {}", album / 4), format!("Album {album}"), 1960 + album % 60);
+        let folder = artists.join(&artist).join(format!("{title} ({year})"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let base = &bases[album % bases.len()];
+        for number in 1..=10_u32 {
+            let path = folder.join(format!("{number:02} - Song {number}.{}", base.extension().unwrap().to_str().unwrap()));
+            std::fs::copy(base, &path).unwrap();
+            let mut file = lofty::read_from_path(&path).unwrap();
+            let kind = file.primary_tag_type();
+            let mut tag = lofty::tag::Tag::new(kind);
+            tag.set_artist(artist.clone());
+            tag.insert_text(ItemKey::AlbumArtist, artist.clone());
+            tag.set_album(title.clone());
+            tag.set_title(format!("Song {number} of {album}"));
+            tag.set_track(number);
+            tag.set_track_total(10);
+            tag.insert_text(ItemKey::RecordingDate, year.to_string());
+            file.insert_tag(tag);
+            file.save_to_path(&path, lofty::config::WriteOptions::default()).unwrap();
+            count += 1;
+        }
+    }
+    count
+}
+
+/// The same files under the town's roof, by hard links where the disk allows.
+fn link_library(from: &Path, to: &Path) -> usize {
+    let mut count = 0;
+    for entry in walkdir::WalkDir::new(from).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_file()) {
+        let target = to.join(entry.path().strip_prefix(from).unwrap());
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        if std::fs::hard_link(entry.path(), &target).is_err() {
+            std::fs::copy(entry.path(), &target).unwrap();
+        }
+        count += 1;
+    }
+    count
+}
+
+const SEED: &str = "
+    insert into artist (name, name_key, sort_name, sort_key, search)
+        select 'Artist ' || n, 'artist ' || n, 'Artist ' || n, 'artist ' || lpad(n::text, 6, '0'), array_to_tsvector(array['artist', n::text])
+        from generate_series(1, 5000) n;
+    insert into album (artist_id, title, title_key, sort_key, year, path, total_tracks, source, search)
+        select 1 + n % 5000, w || ' ' || n, lower(w) || ' ' || n, lower(w) || ' ' || n, 1960 + n % 65, 'artists/Artist ' || (1 + n % 5000) || '/' || w || ' ' || n, 10,
+            'import', array_to_tsvector(array[lower(w), n::text])
+        from (select n, (array['Winter', 'Summer', 'Harbour', 'Machine', 'River', 'Night', 'Garden', 'Signal'])[1 + n % 8] w from generate_series(1, 50000) n) s;
+    insert into track (album_id, title, title_key, disc_number, track_number, duration_ms, path, size_bytes, modified_at, format, sample_rate_hz, bit_depth, channels, is_lossy, search)
+        select a.id, 'Song ' || n, 'song ' || n, 1, n, 200000, a.path || '/' || lpad(n::text, 2, '0') || ' - Song ' || n || '.flac', 30000000, now(), 'FLAC', 44100, 16, 2, false,
+            array_to_tsvector(array['song', n::text])
+        from album a, generate_series(1, 10) n;
+    analyze;
+";

@@ -1,0 +1,279 @@
+//! The worker: takes jobs that are due, runs a few at once, takes back what lost workers left, and stops politely.
+//!
+//! A notice wakes it at once; it looks every two seconds anyway, since notices are only a hint. While PostgreSQL is
+//! away it goes on with what it has, and looks again twice a second.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::attempt::{Attempt, Finished};
+use super::lease::{self, Lease};
+use super::{Queue, Registry};
+use crate::app::App;
+use crate::db::{Notice, Sql};
+use crate::error::{Error, Result};
+
+/// After so long without a sign of life a job is another worker's to take.
+const LEASE: Duration = Duration::from_secs(30);
+/// How long running jobs may take to reach a safe place when the worker stops.
+const DRAIN: Duration = Duration::from_secs(240);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_WHILE_AWAY_EVERY: Duration = Duration::from_millis(400);
+/// A server that takes longer over a look is not well; the loop must go on turning.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Rescue and counting cost a little, so a busy worker does not do them with each look.
+const CARE_EVERY: Duration = Duration::from_secs(1);
+
+/// One process's hands. See the module.
+pub struct Worker {
+    app: App,
+    registry: Registry,
+    queues: Vec<&'static str>,
+    kinds: Vec<&'static str>,
+    concurrency: usize,
+    lease: Duration,
+    drain: Duration,
+    name: String,
+    running: AtomicUsize,
+    waiting: AtomicI64,
+    is_away: AtomicBool,
+    looks: watch::Sender<u64>,
+}
+
+/// What runs now; owned by the loop alone.
+#[derive(Default)]
+struct Hands {
+    tasks: JoinSet<Finished>,
+    jobs: HashMap<task::Id, Running>,
+    look_at: Option<Instant>,
+    cared_at: Option<Instant>,
+}
+
+struct Running {
+    job_id: i64,
+    token: Uuid,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    /// Runs jobs of these queues that the registry knows, up to `concurrency` at once.
+    pub fn new(app: App, registry: Registry, queues: &[Queue], concurrency: usize) -> Self {
+        let host =
+            nix::unistd::gethostname().map_or_else(|_| "host".into(), |h| h.to_string_lossy().into_owned());
+        Self {
+            name: format!("{host}:{}:{}", app.role, std::process::id()),
+            app,
+            queues: queues.iter().map(|q| q.name()).collect(),
+            kinds: registry.kinds_in(queues),
+            registry,
+            concurrency: concurrency.max(1),
+            lease: LEASE,
+            drain: DRAIN,
+            running: AtomicUsize::new(0),
+            waiting: AtomicI64::new(0),
+            is_away: AtomicBool::new(false),
+            looks: watch::channel(0).0,
+        }
+    }
+
+    /// The same with another length of leases.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
+    }
+
+    /// The same with another patience for running jobs when it stops.
+    #[must_use]
+    pub fn with_drain(self, drain: Duration) -> Self {
+        Self { drain, ..self }
+    }
+
+    /// `3 jobs running, 12 waiting`
+    pub fn status(&self) -> String {
+        let running = match self.running.load(Ordering::Relaxed) {
+            1 => "1 job running".to_owned(),
+            n => format!("{n} jobs running"),
+        };
+        if self.is_away.load(Ordering::Relaxed) {
+            return format!("waiting for PostgreSQL, {running}");
+        }
+        format!("{running}, {} waiting", self.waiting.load(Ordering::Relaxed))
+    }
+
+    /// Counts the loop's rounds: as long as it grows, the worker is not stuck. At least one every two seconds (a little
+    /// more while PostgreSQL does not answer).
+    pub fn looks(&self) -> watch::Receiver<u64> {
+        self.looks.subscribe()
+    }
+
+    /// Takes and runs jobs until `stop`; then tells those that run, waits for them, and hands back what is left.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut hands = Hands::default();
+        let mut notices = self.app.notices.subscribe();
+        while !stop.is_cancelled() {
+            self.looks.send_modify(|n| *n += 1);
+            let next = self.look(&mut hands, &stop).await;
+            let woken = async {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.reason_to_look(&mut hands, &mut notices) => {}
+                }
+            };
+            let _ = tokio::time::timeout_at(next, woken).await;
+        }
+        self.put_down(hands).await;
+    }
+
+    /// One look; when to look again at the latest.
+    async fn look(&self, hands: &mut Hands, stop: &CancellationToken) -> Instant {
+        let looked = match tokio::time::timeout(PATIENCE, self.take(hands, stop)).await {
+            Ok(looked) => looked,
+            Err(_) => Err(Error::Unavailable("PostgreSQL does not answer")),
+        };
+        self.running.store(hands.jobs.len(), Ordering::Relaxed);
+        let now = Instant::now();
+        if let Err(error) = looked {
+            if !self.is_away.swap(true, Ordering::Relaxed) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for jobs");
+            }
+            return now + LOOK_WHILE_AWAY_EVERY;
+        }
+        if self.is_away.swap(false, Ordering::Relaxed) {
+            tracing::info!("looking for jobs again");
+        }
+        let soon = hands.look_at.take().filter(|at| *at < now + LOOK_EVERY);
+        soon.unwrap_or(now + LOOK_EVERY)
+    }
+
+    async fn take(&self, hands: &mut Hands, stop: &CancellationToken) -> Result<()> {
+        let client = self.app.db.get().await?;
+        if hands.cared_at.is_none_or(|at| at.elapsed() >= CARE_EVERY) {
+            hands.cared_at = Some(Instant::now());
+            self.care(&client).await?;
+        }
+        let free = self.concurrency.saturating_sub(hands.jobs.len());
+        if free == 0 {
+            return Ok(());
+        }
+        let leases = lease::acquire(&client, &self.queues, &self.kinds, free, &self.name, self.lease).await?;
+        drop(client);
+        for lease in leases {
+            self.begin(hands, lease, stop);
+        }
+        Ok(())
+    }
+
+    async fn care(&self, client: &impl Sql) -> Result<()> {
+        if let Err(error) = lease::rescue(client).await {
+            if error.constraint() != Some("job_waiting") {
+                return Err(error);
+            }
+            // A twin was enqueued while we looked: the next look sees it.
+        }
+        self.waiting.store(lease::waiting(client, &self.queues, &self.kinds).await?, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn begin(&self, hands: &mut Hands, lease: Lease, stop: &CancellationToken) {
+        let run = self.registry.find(&lease.kind).expect("acquire asks only for kinds of the registry");
+        let stop = stop.child_token();
+        let running = Running { job_id: lease.id, token: lease.token, stop: stop.clone() };
+        let attempt = Attempt { app: self.app.clone(), lease, length: self.lease, run, stop };
+        let task = hands.tasks.spawn(attempt.run());
+        hands.jobs.insert(task.id(), running);
+    }
+
+    /// Returns when a hand is free again, or when something was said that makes a look worth it.
+    async fn reason_to_look(&self, hands: &mut Hands, notices: &mut broadcast::Receiver<Notice>) {
+        loop {
+            tokio::select! {
+                Some(ended) = hands.tasks.join_next_with_id(), if !hands.tasks.is_empty() => {
+                    hands.note(ended);
+                    while let Some(ended) = hands.tasks.try_join_next_with_id() {
+                        hands.note(ended);
+                    }
+                    return;
+                }
+                heard = notices.recv() => {
+                    let mut is_reason = self.hear(hands, heard);
+                    while let Ok(more) = notices.try_recv() {
+                        is_reason |= self.hear(hands, Ok(more));
+                    }
+                    if is_reason {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, hands: &Hands, heard: Result<Notice, RecvError>) -> bool {
+        match heard {
+            Ok(Notice::Message { channel, payload }) if channel == "barbossa_job" => {
+                match payload.strip_prefix("cancel:").map(str::parse::<i64>) {
+                    Some(Ok(id)) => {
+                        hands.jobs.values().filter(|r| r.job_id == id).for_each(|r| r.stop.cancel());
+                        false
+                    }
+                    _ => self.queues.contains(&payload.as_str()),
+                }
+            }
+            Ok(Notice::Message { .. }) => false,
+            Ok(Notice::Resync) | Err(_) => true,
+        }
+    }
+
+    /// The end: running jobs have been told by their tokens; what does not stop in time is ended and handed back.
+    async fn put_down(&self, mut hands: Hands) {
+        let in_time = tokio::time::timeout(self.drain, async {
+            while let Some(ended) = hands.tasks.join_next_with_id().await {
+                hands.note(ended);
+                self.running.store(hands.jobs.len(), Ordering::Relaxed);
+                self.looks.send_modify(|n| *n += 1);
+            }
+        });
+        if in_time.await.is_ok() {
+            return;
+        }
+        hands.tasks.shutdown().await;
+        tracing::warn!(jobs = hands.jobs.len(), "jobs did not stop in time and are handed back");
+        let Ok(client) = self.app.db.get().await else { return };
+        for (_, left) in hands.jobs.drain() {
+            if let Err(error) = lease::hand_back(&client, left.job_id, left.token).await {
+                tracing::warn!(
+                    job_id = left.job_id,
+                    error = &error as &dyn std::error::Error,
+                    "a job could not be handed back; it comes back when its lease has run out"
+                );
+            }
+        }
+        self.running.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Hands {
+    fn note(&mut self, ended: Result<(task::Id, Finished), JoinError>) {
+        let again_after = match ended {
+            Ok((id, finished)) => {
+                self.jobs.remove(&id);
+                finished.again_after
+            }
+            Err(broken) => {
+                self.jobs.remove(&broken.id());
+                None
+            }
+        };
+        if let Some(after) = again_after {
+            let due = Instant::now() + after;
+            self.look_at = Some(self.look_at.map_or(due, |at| at.min(due)));
+        }
+    }
+}

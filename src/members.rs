@@ -1,0 +1,137 @@
+//! The household's people, as an admin sees them: `/api/admin/users…`. The rows are auth's; each change leaves a line
+//! in the activity.
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::routing::get;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::auth::{self, Account, Admin, Client, NewUser};
+use crate::error::{Error, Result};
+use crate::input::{Json, Path};
+use crate::{activity, db};
+
+/// Beneath `/api`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/admin/users", get(list).post(create))
+        .route("/admin/users/{id}", get(find).put(change).delete(remove))
+}
+
+async fn list(State(app): State<App>, _: Admin) -> Result<axum::Json<Vec<Account>>> {
+    Ok(axum::Json(auth::users(&app.db.get().await?).await?))
+}
+
+async fn find(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<axum::Json<Account>> {
+    Ok(axum::Json(auth::find_user(&app.db.get().await?, id).await?))
+}
+
+#[derive(Deserialize)]
+struct Create {
+    username: String,
+    password: String,
+    #[serde(default)]
+    is_admin: bool,
+}
+
+async fn create(
+    State(app): State<App>,
+    admin: Admin,
+    client: Client,
+    Json(new): Json<Create>,
+) -> Result<(StatusCode, axum::Json<Account>)> {
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    let password = new.password.into();
+    let new = NewUser { username: &new.username, password: &password, is_admin: new.is_admin };
+    let account = auth::create_user(&tx, new).await?;
+    let details = json!({"username": account.username, "is_admin": account.is_admin});
+    record(&tx, &admin, "user_create", account.id, &details, &client).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, axum::Json(account)))
+}
+
+#[derive(Deserialize)]
+struct Change {
+    password: Option<String>,
+    is_admin: Option<bool>,
+}
+
+async fn change(
+    State(app): State<App>,
+    admin: Admin,
+    client: Client,
+    Path(id): Path<i64>,
+    RawQuery(query): RawQuery,
+    body: Result<Json<Change>, Error>,
+) -> Result<axum::Json<Account>> {
+    if query.is_some_and(|q| q.split('&').any(|pair| pair.starts_with("password="))) {
+        let why = "A password does not belong into a URL, where logs keep it: send it in a JSON body.";
+        return Err(Error::Invalid(why.into()));
+    }
+    let Json(change) = body?;
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    if let Some(is_admin) = change.is_admin {
+        auth::set_admin(&tx, id, is_admin).await?;
+    }
+    if let Some(password) = &change.password {
+        auth::set_password(&tx, id, &password.as_str().into()).await?;
+        // Whoever knew the old one is out; the admin who changes his own stays in.
+        match id == admin.0.id {
+            true => auth::end_other_sessions(&tx, id, admin.0.session_id).await?,
+            false => auth::end_sessions_of(&tx, id).await?,
+        };
+    }
+    let account = auth::find_user(&tx, id).await?;
+    let details = json!({
+        "username": account.username,
+        "is_admin": change.is_admin,
+        "is_password_changed": change.password.is_some(),
+    });
+    record(&tx, &admin, "user_update", id, &details, &client).await?;
+    tx.commit().await?;
+    Ok(axum::Json(account))
+}
+
+async fn remove(
+    State(app): State<App>,
+    admin: Admin,
+    client: Client,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<Value>> {
+    if id == admin.0.id {
+        return Err(Error::Invalid("Cannot delete yourself".into()));
+    }
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    let account = auth::find_user(&tx, id).await?;
+    auth::remove_user(&tx, id).await?;
+    record(&tx, &admin, "user_delete", id, &json!({"username": account.username}), &client).await?;
+    tx.commit().await?;
+    Ok(axum::Json(json!({"status": "deleted"})))
+}
+
+async fn record(
+    tx: &db::Transaction<'_>,
+    admin: &Admin,
+    action: &str,
+    user_id: i64,
+    details: &Value,
+    client: &Client,
+) -> Result<()> {
+    let address = client.address_text();
+    activity::record(
+        tx,
+        Some(admin.0.id),
+        action,
+        Some(("user", user_id)),
+        Some(details),
+        address.as_deref(),
+    )
+    .await?;
+    Ok(())
+}
