@@ -133,7 +133,8 @@ fn gather(sources: &Sources) -> (Loaded, Vec<&'static str>) {
     let Loading { mut settings, mut problems, mut origins, files } = loading;
     settings.log_level = check::usual_level(&settings.log_level);
     let read = secrets::take(sources, &mut settings, &mut problems);
-    for (credential, key) in [("barbossa.database-url", "database_url"), ("barbossa.redis-url", "redis_url")] {
+    for (credential, key) in [("barbossa.database-url", "database_url"), ("barbossa.redis-url", "redis_url")]
+    {
         if read.contains(&credential) {
             origins.insert(key, Origin(format!("credential {credential}")));
         }

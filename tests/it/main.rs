@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod backup;
+mod cli;
 mod migrations;
 mod sql;
 mod tidy;

@@ -50,7 +50,9 @@ async fn list(app: &App, limit: u16, output: Output) -> anyhow::Result<Status> {
         return Ok(Status::Done);
     }
     let rows = backups.into_iter().map(|b| {
-        let took = b.finished_at.map(|end| std::time::Duration::try_from(end.duration_since(b.started_at)).unwrap_or_default());
+        let took = b
+            .finished_at
+            .map(|end| std::time::Duration::try_from(end.duration_since(b.started_at)).unwrap_or_default());
         vec![
             time(b.started_at),
             b.state,

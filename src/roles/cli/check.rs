@@ -15,7 +15,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<Status> {
         Some(file) => (judge(file)?, file.display().to_string()),
         None => {
             let sources = Sources::of_process();
-            let sources = args.role.map_or_else(|| sources.clone(), |role| sources.clone().for_role(role.name()));
+            let sources =
+                args.role.map_or_else(|| sources.clone(), |role| sources.clone().for_role(role.name()));
             let loaded = config::load(&sources);
             let subject = described(&loaded);
             (loaded, subject)
@@ -76,7 +77,9 @@ fn verdict(problems: &Problems, subject: &str) -> String {
     let of = |severity| problems.0.iter().filter(|p| p.severity == severity).count();
     match (of(Severity::Error), of(Severity::Warning)) {
         (0, 0) => format!("{subject}: all is well"),
-        (errors, warnings) => format!("{subject}: {}, {}", count(errors, "error"), count(warnings, "warning")),
+        (errors, warnings) => {
+            format!("{subject}: {}, {}", count(errors, "error"), count(warnings, "warning"))
+        }
     }
 }
 

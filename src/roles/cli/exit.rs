@@ -107,8 +107,12 @@ fn advice_for(code: &SqlState) -> &'static str {
 }
 
 fn is_login_refused(code: &SqlState) -> bool {
-    [SqlState::INVALID_AUTHORIZATION_SPECIFICATION, SqlState::INVALID_PASSWORD, SqlState::INSUFFICIENT_PRIVILEGE]
-        .contains(code)
+    [
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        SqlState::INVALID_PASSWORD,
+        SqlState::INSUFFICIENT_PRIVILEGE,
+    ]
+    .contains(code)
 }
 
 /// Not reached, going down, coming up, or full: worth another try, unlike an answer that says no.

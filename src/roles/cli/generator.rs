@@ -43,7 +43,9 @@ pub fn run(normal: &Path) {
 fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
     let mut drop_ins = Vec::new();
     if !settings.has_default_music_path() && is_usable(&settings.music_path) {
-        let units = MUSIC.iter().map(|(unit, purpose)| (*unit, drop_in("music_path", &settings.music_path, *purpose)));
+        let units = MUSIC
+            .iter()
+            .map(|(unit, purpose)| (*unit, drop_in("music_path", &settings.music_path, *purpose)));
         drop_ins.extend(units);
     }
     if settings.backup_dir != Path::new(DEFAULT_BACKUP_DIR) && is_usable(&settings.backup_dir) {

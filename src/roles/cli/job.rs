@@ -33,7 +33,12 @@ pub async fn follow(app: &App, id: i64, bar: &ProgressBar) -> anyhow::Result<Val
         }
         // An attempt failed and the next one is to come: nobody should wait without knowing.
         if error.is_some() && error != last_error {
-            bar.suspend(|| super::terminal::complain(format_args!("It is tried again: {}", error.as_deref().unwrap_or_default())));
+            bar.suspend(|| {
+                super::terminal::complain(format_args!(
+                    "It is tried again: {}",
+                    error.as_deref().unwrap_or_default()
+                ))
+            });
             last_error = error;
         }
         show(bar, row.get(1));
@@ -47,7 +52,7 @@ fn show(bar: &ProgressBar, progress: Option<Value>) {
     if let Some(total) = number("total") {
         bar.set_length(total);
     }
-    if let Some(done) = number("done") {
+    if let Some(done) = number("done").or_else(|| number("files")) {
         bar.set_position(done);
     }
 }

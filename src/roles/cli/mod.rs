@@ -58,14 +58,18 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Setup(command) => setup::run(command),
         Command::Gen(command) => generate::run(&command),
         Command::Version(output) => version::run(output),
-        Command::Doctor(output) => doctor::run(output),
         Command::Migrate => desk::with_app(migrate::run),
         Command::User(command) => desk::with_app(|app| users::run(app, command)),
         Command::Backup(command) => desk::with_app(|app| backup::run(app, command)),
+        Command::Doctor(output) => doctor::run(output),
         Command::Import(args) => import::run(args),
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
-        Command::Api | Command::Worker(_) | Command::Beat | Command::Watcher | Command::SystemdGenerator { .. } => {
+        Command::Api
+        | Command::Worker(_)
+        | Command::Beat
+        | Command::Watcher
+        | Command::SystemdGenerator { .. } => {
             unreachable!("roles and the generator end by themselves")
         }
     }

@@ -17,7 +17,8 @@ const LATE: Duration = Duration::from_secs(20);
 
 const HEARTBEATS: &str = "select role, host, pid, status, version, started_at, seen_at from heartbeat
     order by role, host, pid";
-const QUEUE: &str = "select queue, count(*) filter (where state = 'running'), count(*) filter (where state = 'available'),
+const QUEUE: &str =
+    "select queue, count(*) filter (where state = 'running'), count(*) filter (where state = 'available'),
         count(*) filter (where state = 'discarded')
     from job where state in ('running', 'available', 'discarded') group by queue order by queue";
 const LIBRARY: &str = "select artist_count, album_count, track_count, (select count(*) from app_user),
@@ -130,7 +131,14 @@ fn shown(report: &Report, now: Timestamp) -> String {
     let roles = report.roles.iter().map(|r| {
         let seen = span(since(r.seen_at, now));
         let seen = if r.is_late { format!("{seen} ago: late") } else { format!("{seen} ago") };
-        vec![r.role.clone(), r.status.clone(), span(since(r.started_at, now)), seen, r.pid.to_string(), r.host.clone()]
+        vec![
+            r.role.clone(),
+            r.status.clone(),
+            span(since(r.started_at, now)),
+            seen,
+            r.pid.to_string(),
+            r.host.clone(),
+        ]
     });
     let roles = match report.roles.len() {
         0 => "No role has been heard: systemctl status 'barbossa-*'".to_owned(),
@@ -159,7 +167,9 @@ fn facts(report: &Report, now: Timestamp) -> Vec<String> {
         facts.push(format!("Review    {} for a person to decide", of(library.in_review, "import")));
     }
     facts.push(match &report.last_backup {
-        Some(b) => format!("Backup    {}, {} ({} ago)", b.state, time(b.started_at), span(since(b.started_at, now))),
+        Some(b) => {
+            format!("Backup    {}, {} ({} ago)", b.state, time(b.started_at), span(since(b.started_at, now)))
+        }
         None => "Backup    none yet: systemctl list-timers barbossa-backup.timer".to_owned(),
     });
     if !report.redis {

@@ -30,7 +30,7 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Rows beneath a head; the columns named in `right` hold numbers.
 pub fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.iter().map(|h| h.to_uppercase()));
     table.add_rows(rows);
     let last = head.len().saturating_sub(1);
@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_table_has_its_numbers_at_the_right_and_no_blanks_at_the_end() {
-        let shown = table(&["name", "n"], &[1], [vec!["a".into(), "1".into()], vec!["bc".into(), "22".into()]]);
+        let shown =
+            table(&["name", "n"], &[1], [vec!["a".into(), "1".into()], vec!["bc".into(), "22".into()]]);
         let lines: Vec<_> = shown.lines().collect();
         assert_eq!(lines, ["NAME   N", "a      1", "bc    22"]);
     }

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::args::{Output, User};
 use super::exit::{Failure, Status};
 use super::terminal::{print, print_json, table, time};
-use crate::activity::{self, Entry};
+use crate::activity;
 use crate::app::App;
 use crate::auth::{self, Account, NewUser};
+use crate::db::Transaction;
 
 pub async fn run(app: App, command: User) -> anyhow::Result<Status> {
     match command {
@@ -32,7 +33,7 @@ async fn add(app: &App, name: &str, is_admin: bool, from_stdin: bool) -> anyhow:
     let password = ask_password(from_stdin)?;
     let tx = client.transaction().await?;
     let account = auth::create_user(&tx, NewUser { username: &name, password: &password, is_admin }).await?;
-    note(&tx, "user_created", &account).await?;
+    note(&tx, "user_create", &account).await?;
     tx.commit().await?;
     let role = if account.is_admin { "admin" } else { "member" };
     print(format_args!("{} may log in now ({role}).", account.username))?;
@@ -65,7 +66,7 @@ async fn remove(app: &App, name: &str, yes: bool) -> anyhow::Result<Status> {
     }
     let tx = client.transaction().await?;
     auth::remove_user(&tx, account.id).await?;
-    note(&tx, "user_removed", &account).await?;
+    note(&tx, "user_delete", &account).await?;
     tx.commit().await?;
     print(format_args!("{} is removed. The music stays.", account.username))?;
     Ok(Status::Done)
@@ -78,10 +79,17 @@ async fn password(app: &App, name: &str, from_stdin: bool) -> anyhow::Result<Sta
     let tx = client.transaction().await?;
     auth::set_password(&tx, account.id, &password).await?;
     auth::end_sessions_of(&tx, account.id).await?;
-    note(&tx, "password_changed", &account).await?;
+    note(&tx, "password_change", &account).await?;
     tx.commit().await?;
     print(format_args!("{} has a new password, and is logged out everywhere.", account.username))?;
     Ok(Status::Done)
+}
+
+/// In the activity log, as something that nobody who is logged in did.
+async fn note(tx: &Transaction<'_>, action: &str, account: &Account) -> anyhow::Result<()> {
+    let details = json!({"username": account.username, "is_admin": account.is_admin, "by": "command line"});
+    activity::record(tx, None, action, Some(("user", account.id)), Some(&details), None).await?;
+    Ok(())
 }
 
 /// Twice on a terminal, unseen; else the first line of standard input.
@@ -95,8 +103,10 @@ fn ask_password(from_stdin: bool) -> anyhow::Result<SecretString> {
         let message = "There is no terminal to ask for the password: use --password-stdin.";
         return Err(Failure::new(Status::Usage, message));
     }
-    let first: SecretString = rpassword::prompt_password("Password: ").context("asking for the password")?.into();
-    let second: SecretString = rpassword::prompt_password("Once more: ").context("asking for the password")?.into();
+    let first: SecretString =
+        rpassword::prompt_password("Password: ").context("asking for the password")?.into();
+    let second: SecretString =
+        rpassword::prompt_password("Once more: ").context("asking for the password")?.into();
     if first.expose_secret() != second.expose_secret() {
         return Err(Failure::new(Status::Usage, "The two are not the same."));
     }
@@ -107,7 +117,9 @@ fn confirmed(name: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
         return Err(Failure::new(Status::Usage, "There is no terminal to ask: use --yes."));
     }
-    print(format_args!("Remove {name}, their hearts and their folder of links? The music stays. Type the name to say yes:"))?;
+    print(format_args!(
+        "Remove {name}, their hearts and their folder of links? The music stays. Type the name to say yes:"
+    ))?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim() == name)

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{Failure, Places, Status, create, create_closed};
-use crate::config::{EnvFile, KEYS, Key, Problem, SECRETS, Secret, Severity, Settings, Sources, load};
+use crate::config::{EnvFile, KEYS, Key, Problem, SECRETS, Secret, Settings, Severity, Sources, load};
 
 const FILE: &str = "50-imported.toml";
 
@@ -16,7 +16,10 @@ pub(super) fn run(file: &Path, places: &Places) -> anyhow::Result<Vec<String>> {
     let env = EnvFile::read(file).with_context(|| file.display().to_string())?;
     let target = places.drop_in(FILE);
     if target.exists() {
-        let message = format!("{} is there already: an .env is carried over once. Edit it, or move it away.", target.display());
+        let message = format!(
+            "{} is there already: an .env is carried over once. Edit it, or move it away.",
+            target.display()
+        );
         return Err(Failure::new(Status::Failed, message));
     }
     let mut plan = Plan::default();
@@ -53,10 +56,13 @@ impl Plan {
     }
 
     fn take_secret(&mut self, secret: &'static Secret, env: &EnvFile, places: &Places) -> anyhow::Result<()> {
-        let Some((name, text)) = secret.env.and_then(|name| Some((name, env.get(name)?))) else { return Ok(()) };
+        let Some((name, text)) = secret.env.and_then(|name| Some((name, env.get(name)?))) else {
+            return Ok(());
+        };
         let path = places.credential(secret);
         if secret.credential == "jwt-secret" && path.exists() {
-            self.left_out.push(format!("{name}: the one made by the installation stays. Everyone logs in once more."));
+            self.left_out
+                .push(format!("{name}: the one made by the installation stays. Everyone logs in once more."));
             return Ok(());
         }
         if let Err(problem) = alone(secret.credential, name, env) {
@@ -66,7 +72,10 @@ impl Plan {
         match std::fs::read_to_string(&path) {
             Ok(there) if there.trim_end_matches('\n') == text => Ok(()),
             Ok(_) => {
-                let message = format!("{} is there already and holds another secret. Move one of them away.", path.display());
+                let message = format!(
+                    "{} is there already and holds another secret. Move one of them away.",
+                    path.display()
+                );
                 Err(Failure::new(Status::Failed, message))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -120,8 +129,10 @@ impl Plan {
 /// The settings with just this variable set, unless there is an error in it.
 fn alone(key: &str, variable: &str, env: &EnvFile) -> Result<Settings, Problem> {
     let environment = env.variables.iter().filter(|(name, _)| name.as_str() == variable);
-    let sources =
-        Sources { environment: environment.map(|(n, v)| (n.clone(), v.clone())).collect(), ..Sources::default() };
+    let sources = Sources {
+        environment: environment.map(|(n, v)| (n.clone(), v.clone())).collect(),
+        ..Sources::default()
+    };
     let loaded = load(&sources);
     let is_it = |p: &Problem| p.key == key && p.severity == Severity::Error;
     match loaded.problems.0.into_iter().find(is_it) {
@@ -165,16 +176,28 @@ LOG_LEVEL=warning
         let (dir, places) = places();
         let report = import(&dir, &places, OLD).unwrap().join("\n");
         let text = std::fs::read_to_string(places.drop_in(FILE)).unwrap();
-        for line in ["log_level = \"warn\"", "[qobuz]", "email = \"ada@example.org\"", "url = \"http://localhost:8686\""] {
+        for line in [
+            "log_level = \"warn\"",
+            "[qobuz]",
+            "email = \"ada@example.org\"",
+            "url = \"http://localhost:8686\"",
+        ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }
-        assert!(!text.contains("p w#1") && !text.contains("music_path =") && !text.contains("database_url"), "{text}");
+        assert!(
+            !text.contains("p w#1") && !text.contains("music_path =") && !text.contains("database_url"),
+            "{text}"
+        );
         let password = dir.path().join("etc/credstore/barbossa.qobuz-password");
         assert_eq!(std::fs::read_to_string(&password).unwrap(), "p w#1");
         assert_eq!(password.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(password.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
-        assert!(!dir.path().join("etc/barbossa/credentials/jwt-secret").exists(), "a placeholder was carried over");
-        for word in ["DB_PASSWORD", "Python driver", "placeholder", "barbossa setup music-path '/srv/music'"] {
+        assert!(
+            !dir.path().join("etc/barbossa/credentials/jwt-secret").exists(),
+            "a placeholder was carried over"
+        );
+        for word in ["DB_PASSWORD", "Python driver", "placeholder", "barbossa setup music-path '/srv/music'"]
+        {
             assert!(report.contains(word), "{word} not in\n{report}");
         }
         assert!(!report.contains("p w#1") && !report.contains("0123456789abcdef"), "{report}");

@@ -25,7 +25,10 @@ pub fn run(command: Setup) -> anyhow::Result<Status> {
         Setup::ImportEnv { file } => import_env::run(&file, &places)?,
         Setup::MusicPath { dir } => {
             let user = User::from_name(SERVICE_USER)?.ok_or_else(|| {
-                Failure::new(Status::NotFound, format!("There is no user {SERVICE_USER}: is the package installed?"))
+                Failure::new(
+                    Status::NotFound,
+                    format!("There is no user {SERVICE_USER}: is the package installed?"),
+                )
             })?;
             music_path::run(&dir, &places, &user)?
         }

@@ -29,7 +29,10 @@ pub(super) fn run(dir: &Path, places: &Places, user: &User) -> anyhow::Result<Ve
     report.extend(write_snippet(&dir, places)?);
     check_effect(&dir, places)?;
     report.extend(closed_to_nginx(&dir).map(|at| {
-        format!("warning   nginx (user www-data) may not enter {}: covers and audio will not be served.", at.display())
+        format!(
+            "warning   nginx (user www-data) may not enter {}: covers and audio will not be served.",
+            at.display()
+        )
     }));
     report.extend(next_steps(&before, &dir));
     Ok(report)
@@ -41,7 +44,10 @@ fn plain(dir: &Path) -> anyhow::Result<PathBuf> {
     let value = dir.to_str().context("The path is not UTF-8.")?.to_owned();
     // nginx reads `$` as a variable, and has no way to write it otherwise.
     if value.contains(['"', '\\', '$']) {
-        return Err(Failure::new(Status::Usage, "A path with \", \\ or $ in it cannot be written for nginx."));
+        return Err(Failure::new(
+            Status::Usage,
+            "A path with \", \\ or $ in it cannot be written for nginx.",
+        ));
     }
     let variable = Variable { value, place: "here".into() };
     let sources = Sources { environment: [("MUSIC_PATH".into(), variable)].into(), ..Sources::default() };
@@ -118,7 +124,8 @@ fn check_effect(dir: &Path, places: &Places) -> anyhow::Result<()> {
         return Ok(());
     }
     let winner = loaded.origins.get("music_path").map_or("another place", |o| o.0.as_str());
-    let message = format!("It has no effect: music_path is set by {winner} too, and that wins. Take it out there.");
+    let message =
+        format!("It has no effect: music_path is set by {winner} too, and that wins. Take it out there.");
     Err(Failure::new(Status::Failed, message))
 }
 
@@ -130,7 +137,9 @@ fn next_steps(before: &Path, dir: &Path) -> Vec<String> {
         steps.push("  systemctl stop barbossa.target".to_owned());
         steps.push(format!("  rsync -aHAX '{}/' '{}/'", before.display(), dir.display()));
     }
-    steps.push("  systemctl daemon-reload && systemctl restart barbossa.target && systemctl reload nginx".to_owned());
+    steps.push(
+        "  systemctl daemon-reload && systemctl restart barbossa.target && systemctl reload nginx".to_owned(),
+    );
     steps
 }
 
@@ -147,7 +156,6 @@ impl Places {
         Sources { file, ..process }
     }
 }
-
 
 #[cfg(test)]
 mod tests {
