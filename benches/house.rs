@@ -57,7 +57,9 @@ impl Role {
 
     fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let kib = status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+        let kib = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
         kib.unwrap() / 1024.0
     }
 }
@@ -93,7 +95,10 @@ async fn adopt() {
         assert!(run.success());
         let seconds = start.elapsed().as_secs_f64();
         let tracks: i64 = town.value("select track_count from library").await;
-        println!("adopt ({round}): {files} files, {tracks} tracks in {seconds:.2} s = {:.0} files/s", files as f64 / seconds);
+        println!(
+            "adopt ({round}): {files} files, {tracks} tracks in {seconds:.2} s = {:.0} files/s",
+            files as f64 / seconds
+        );
     }
     let start = Instant::now();
     while town.value::<i64>("select count(*) from track where checksum is null").await > 0 {
@@ -110,7 +115,11 @@ async fn serve() {
     town.execute(SEED).await;
     let app = town.app_as("bench");
     let client = app.db.get().await.unwrap();
-    let user = barbossa::auth::NewUser { username: "bench".into(), password: "a long password".into(), is_admin: true };
+    let user = barbossa::auth::NewUser {
+        username: "bench".into(),
+        password: "a long password".into(),
+        is_admin: true,
+    };
     barbossa::auth::create_user(&client, user).await.unwrap();
     let start = Instant::now();
     let api = Role::start(&town, &["api"]);
@@ -120,10 +129,18 @@ async fn serve() {
     }
     println!("serve: api accepts {} ms after its start", start.elapsed().as_millis());
     let token = log_in();
-    for path in ["/api/albums", "/api/albums?limit=100", "/api/albums?page=500", "/api/albums/25000", "/api/artists", "/api/search?q=wint"] {
+    for path in [
+        "/api/albums",
+        "/api/albums?limit=100",
+        "/api/albums?page=500",
+        "/api/albums/25000",
+        "/api/artists",
+        "/api/search?q=wint",
+    ] {
         println!("serve: {path}\n{}", wrk(path, &token));
     }
-    let roles = [("worker", &["worker"][..]), ("beat", &["beat"]), ("watcher", &["watcher"])].map(|(n, a)| (n, Role::start(&town, a)));
+    let roles = [("worker", &["worker"][..]), ("beat", &["beat"]), ("watcher", &["watcher"])]
+        .map(|(n, a)| (n, Role::start(&town, a)));
     tokio::time::sleep(Duration::from_secs(4)).await;
     let mut total = api.resident_mib();
     println!("memory: api {total:.0} MiB after the load");
@@ -154,26 +171,44 @@ fn wrk(path: &str, token: &str) -> String {
         .output()
         .expect("wrk is installed: `./dev setup`");
     let text = String::from_utf8_lossy(&out.stdout);
-    let kept = text.lines().filter(|l| ["50%", "99%", "Requests/sec", "Non-2xx", "Socket errors"].iter().any(|k| l.contains(k)));
+    let kept = text
+        .lines()
+        .filter(|l| ["50%", "99%", "Requests/sec", "Non-2xx", "Socket errors"].iter().any(|k| l.contains(k)));
     kept.map(|l| format!("    {}", l.trim())).collect::<Vec<_>>().join("\n")
 }
 
 /// Ten tracks an album, in the formats that families have; each file tagged for real.
 fn make_library(artists: &Path, albums: usize) -> usize {
-    let formats = [Format::Flac16, Format::Flac16, Format::Flac16, Format::Flac24, Format::Mp3, Format::Vorbis, Format::Opus, Format::Aac];
+    let formats = [
+        Format::Flac16,
+        Format::Flac16,
+        Format::Flac16,
+        Format::Flac24,
+        Format::Mp3,
+        Format::Vorbis,
+        Format::Opus,
+        Format::Aac,
+    ];
     let bases: Vec<PathBuf> = formats
         .iter()
         .enumerate()
-        .map(|(n, f)| Song::new(&format!("base {n}")).format(*f).length(2000).write(&artists.parent().unwrap().join("bases")))
+        .map(|(n, f)| {
+            Song::new(&format!("base {n}"))
+                .format(*f)
+                .length(2000)
+                .write(&artists.parent().unwrap().join("bases"))
+        })
         .collect();
     let mut count = 0;
     for album in 0..albums {
-        let (artist, title, year) = (format!("Artist {}", album / 4), format!("Album {album}"), 1960 + album % 60);
+        let (artist, title, year) =
+            (format!("Artist {}", album / 4), format!("Album {album}"), 1960 + album % 60);
         let folder = artists.join(&artist).join(format!("{title} ({year})"));
         std::fs::create_dir_all(&folder).unwrap();
         let base = &bases[album % bases.len()];
         for number in 1..=10_u32 {
-            let path = folder.join(format!("{number:02} - Song {number}.{}", base.extension().unwrap().to_str().unwrap()));
+            let path = folder
+                .join(format!("{number:02} - Song {number}.{}", base.extension().unwrap().to_str().unwrap()));
             std::fs::copy(base, &path).unwrap();
             let mut file = lofty::read_from_path(&path).unwrap();
             let kind = file.primary_tag_type();
@@ -196,7 +231,9 @@ fn make_library(artists: &Path, albums: usize) -> usize {
 /// The same files under the town's roof, by hard links where the disk allows.
 fn link_library(from: &Path, to: &Path) -> usize {
     let mut count = 0;
-    for entry in walkdir::WalkDir::new(from).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_file()) {
+    for entry in
+        walkdir::WalkDir::new(from).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_file())
+    {
         let target = to.join(entry.path().strip_prefix(from).unwrap());
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         if std::fs::hard_link(entry.path(), &target).is_err() {

@@ -94,6 +94,7 @@ async fn change(
     });
     record(&tx, &admin, "user_update", id, &details, &client).await?;
     tx.commit().await?;
+    auth::forget_remembered(&app);
     Ok(axum::Json(account))
 }
 
@@ -112,6 +113,7 @@ async fn remove(
     auth::remove_user(&tx, id).await?;
     record(&tx, &admin, "user_delete", id, &json!({"username": account.username}), &client).await?;
     tx.commit().await?;
+    auth::forget_remembered(&app);
     Ok(axum::Json(json!({"status": "deleted"})))
 }
 

@@ -170,7 +170,8 @@ fn before_trailing_tags(file: &mut (impl Read + Seek), start: u64, size: u64) ->
         }
         let footer: Option<[u8; 32]> = if end >= start + 32 { bytes_at(file, end - 32)? } else { None };
         let Some(footer) = footer.filter(|f| f.starts_with(b"APETAGEX")) else { return Ok(end) };
-        let number = |at: usize| u32::from_le_bytes([footer[at], footer[at + 1], footer[at + 2], footer[at + 3]]);
+        let number =
+            |at: usize| u32::from_le_bytes([footer[at], footer[at + 1], footer[at + 2], footer[at + 3]]);
         let header = if number(20) & 0x8000_0000 != 0 { 32 } else { 0 };
         let length = u64::from(number(12)) + header;
         match end.checked_sub(length).filter(|e| *e >= start && length >= 32) {
@@ -352,7 +353,9 @@ mod tests {
     #[test]
     fn no_bytes_make_it_panic() {
         let mut seed = 7_u64;
-        for sample in [flac([1; 16], b"x", b"y"), [id3v2(9), id3v1()].concat(), atom(b"ftyp", &atom(b"mdat", b"1"))] {
+        for sample in
+            [flac([1; 16], b"x", b"y"), [id3v2(9), id3v1()].concat(), atom(b"ftyp", &atom(b"mdat", b"1"))]
+        {
             for _ in 0..2000 {
                 let mut bytes = sample.clone();
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -30,8 +30,8 @@ use window::Window;
 
 /// Endings of the files that we take for audio, lower case.
 pub const AUDIO_EXTENSIONS: &[&str] = &[
-    "flac", "mp3", "m4a", "m4b", "mp4", "ogg", "oga", "opus", "wav", "aif", "aiff", "aac", "wv", "ape", "mpc",
-    "wma", "dsf", "dff",
+    "flac", "mp3", "m4a", "m4b", "mp4", "ogg", "oga", "opus", "wav", "aif", "aiff", "aac", "wv", "ape",
+    "mpc", "wma", "dsf", "dff",
 ];
 
 /// What was read of a file without reading all of it.

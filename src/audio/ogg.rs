@@ -123,7 +123,8 @@ mod tests {
     fn tags_are_left_out_however_the_pages_are_cut() {
         let long_tags = [b't'; 700];
         let short = [page(0, &[b"OpusHead"]), page(1, &[b"OpusTags"]), page(2, &[b"one", b"two"])].concat();
-        let long = [page(0, &[b"OpusHead"]), page(1, &[&long_tags]), page(2, &[b"one"]), page(3, &[b"two"])].concat();
+        let long = [page(0, &[b"OpusHead"]), page(1, &[&long_tags]), page(2, &[b"one"]), page(3, &[b"two"])]
+            .concat();
         for piece in [1, 7, 100, 10_000] {
             assert_eq!(audio(&short, piece), b"onetwo");
             assert_eq!(audio(&long, piece), b"onetwo");
@@ -132,7 +133,8 @@ mod tests {
 
     #[test]
     fn vorbis_keeps_the_packets_that_decoding_needs() {
-        let file = [page(0, &[b"\x01vorbis"]), page(1, &[b"tags", b"codebooks"]), page(2, &[b"sound"])].concat();
+        let file =
+            [page(0, &[b"\x01vorbis"]), page(1, &[b"tags", b"codebooks"]), page(2, &[b"sound"])].concat();
         assert_eq!(audio(&file, 64), b"\x01vorbiscodebookssound");
     }
 

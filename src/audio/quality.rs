@@ -159,7 +159,11 @@ mod tests {
     fn a_tie_is_no_improvement() {
         assert_eq!(flac(44_100, 16).compare(&flac(44_100, 16)), Ordering::Equal);
         let smaller = Quality { bitrate_kbps: Some(500), ..flac(44_100, 16) };
-        assert_eq!(flac(44_100, 16).compare(&smaller), Ordering::Equal, "bitrate says nothing of lossless files");
+        assert_eq!(
+            flac(44_100, 16).compare(&smaller),
+            Ordering::Equal,
+            "bitrate says nothing of lossless files"
+        );
         let alac = Quality { format: Format::Alac, ..flac(44_100, 16) };
         assert_eq!(flac(44_100, 16).compare(&alac), Ordering::Equal);
     }

@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn the_better_kind_of_tag_comes_first_and_the_other_fills_its_gaps() {
-        let v1 = tag(TagType::Id3v1, &[(ItemKey::TrackTitle, "A Title Cut At Thirt"), (ItemKey::Genre, "Rock")]);
+        let v1 =
+            tag(TagType::Id3v1, &[(ItemKey::TrackTitle, "A Title Cut At Thirt"), (ItemKey::Genre, "Rock")]);
         let v2 = tag(TagType::Id3v2, &[(ItemKey::TrackTitle, "A Title Cut At Thirty Bytes Is A Pity")]);
         let tags = Tags::of(&[v1, v2]);
         assert_eq!(tags.title.as_deref(), Some("A Title Cut At Thirty Bytes Is A Pity"));

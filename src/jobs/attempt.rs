@@ -139,7 +139,7 @@ impl Attempt {
 
     /// Writes the end down; tries until the lease is over, since the work is done and only its end is not yet kept.
     async fn settle(&self, outcome: Result<Outcome>, took: Duration) -> Option<Duration> {
-        let verdict = self.judge(outcome);
+        let mut verdict = self.judge(outcome);
         loop {
             let written = match self.app.db.get().await {
                 Ok(client) => self.lease.end(&client, &verdict).await,
@@ -158,7 +158,15 @@ impl Attempt {
                     );
                     return None;
                 }
-                Err(_) => tokio::time::sleep(END_AGAIN_EVERY).await,
+                Err(error) if error.is_database_away() => tokio::time::sleep(END_AGAIN_EVERY).await,
+                // What the handler answered cannot be kept (a NUL in JSON, say). The work must not be done for ever.
+                Err(error) if !matches!(verdict, Verdict::Discarded(_)) => {
+                    verdict = Verdict::Discarded(format!("The end could not be kept: {}", sentence(&error)));
+                }
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the end was refused");
+                    return None;
+                }
             }
         }
         self.tell(&verdict, took);
@@ -220,7 +228,8 @@ fn sentence(error: &Error) -> String {
         }
         source = inner.source();
     }
-    text
+    // PostgreSQL has no NUL in texts.
+    text.replace('\0', "\u{fffd}")
 }
 
 fn broken(ended: tokio::task::JoinError) -> Error {

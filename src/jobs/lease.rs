@@ -100,13 +100,13 @@ const CANCEL: &str = "update job set state = 'cancelled', error = $3, finished_a
         lease_token = null, lease_expires_at = null where id = $1 and lease_token = $2";
 const DISCARD: &str = "update job set state = 'discarded', error = $3, finished_at = now(),
         lease_token = null, lease_expires_at = null where id = $1 and lease_token = $2";
-const AGAIN: &str = "update job set state = 'available', run_at = now() + make_interval(secs => $3),
+const AGAIN: &str = "update job set state = 'available', run_at = now() + make_interval(secs => $3::float8),
         attempt = case when $4::text is null then attempt - 1 else attempt end, error = $4,
         lease_token = null, lease_expires_at = null
     where id = $1 and lease_token = $2 and not cancel_requested
         and not exists (select from job twin
             where twin.kind = job.kind and twin.unique_key = job.unique_key and twin.state = 'available')
-    returning case when $3 <= 0 then pg_notify('barbossa_job', queue)::text end";
+    returning case when $3::float8 <= 0 then pg_notify('barbossa_job', queue)::text end";
 // Why the row could not go back among those that wait.
 const INSTEAD_OF_AGAIN: &str = "update job set state = 'cancelled', finished_at = now(),
         error = case when cancel_requested then 'Cancelled.' else 'A later job for the same thing takes its place.' end,

@@ -4,8 +4,13 @@
 
 mod harness;
 
+mod auth;
 mod backup;
 mod cli;
+mod events;
+mod health;
+mod jobs;
 mod migrations;
+mod server;
 mod sql;
 mod tidy;

@@ -95,13 +95,17 @@ def _forget_old(packages_dir: Path, kept: int = 8) -> None:
         shutil.rmtree(old)
 
 
+def needs_of(package: Path) -> str:
+    """What the package asks to have beside it, as `apt-get satisfy` reads it."""
+    fields = ["Pre-Depends", "Depends", "Recommends"]
+    said = subprocess.run(["dpkg-deb", "--show", f"--showformat={', '.join(f'${{{field}}}' for field in fields)}", package], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return ", ".join(filter(None, map(str.strip, said.split(","))))
+
+
 def dependencies(package: Path) -> Path:
     """A folder with every .deb that a plain Debian 13 lacks for `apt install barbossa`, fetched once per set of dependencies."""
-    fields = subprocess.run(
-        ["dpkg-deb", "--field", package, "Pre-Depends", "Depends", "Recommends"], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
     base = trees.base_tree()
-    folder = trees.cache_dir() / "dependencies" / hashlib.sha256(f"{base.name}\n{fields}".encode()).hexdigest()[:16]
+    folder = trees.cache_dir() / "dependencies" / hashlib.sha256(f"{base.name}\n{needs_of(package)}".encode()).hexdigest()[:16]
     with trees.locked("dependencies"):
         if not folder.is_dir():
             trees.say("fetching what it depends on (once)")
