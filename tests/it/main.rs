@@ -10,6 +10,7 @@ mod cli;
 mod events;
 mod health;
 mod jobs;
+mod lifecycle;
 mod migrations;
 mod server;
 mod sql;
