@@ -5,6 +5,8 @@
 mod harness;
 
 mod auth;
+mod backup;
+mod cli;
 mod events;
 mod health;
 mod jobs;
