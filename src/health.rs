@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -392,21 +392,17 @@ pub async fn keep_beating(app: App, life: Life, until: CancellationToken) {
 // -- what clients see
 
 /// `/health`, `/ready`, `/live`, at the root.
-pub fn routes(probes: Arc<Probes>) -> Router<App> {
-    Router::new()
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/live", get(live))
-        .layer(Extension(probes))
+pub fn routes() -> Router<App> {
+    Router::new().route("/health", get(health)).route("/ready", get(ready)).route("/live", get(live))
 }
 
-async fn health(State(app): State<App>, Extension(probes): Extension<Arc<Probes>>) -> Response {
-    let report = probes.look(&app).await;
+async fn health(State(app): State<App>) -> Response {
+    let report = app.kept::<Probes>().look(&app).await;
     answer(report.status() != Status::Unhealthy, report.json())
 }
 
-async fn ready(State(app): State<App>, Extension(probes): Extension<Arc<Probes>>) -> Response {
-    let is_ready = probes.look(&app).await.is_ready();
+async fn ready(State(app): State<App>) -> Response {
+    let is_ready = app.kept::<Probes>().look(&app).await.is_ready();
     answer(is_ready, json!({"ready": is_ready}))
 }
 

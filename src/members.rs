@@ -81,10 +81,11 @@ async fn change(
     if let Some(password) = &change.password {
         auth::set_password(&tx, id, &password.as_str().into()).await?;
         // Whoever knew the old one is out; the admin who changes his own stays in.
-        match id == admin.0.id {
-            true => auth::end_other_sessions(&tx, id, admin.0.session_id).await?,
-            false => auth::end_sessions_of(&tx, id).await?,
-        };
+        if id == admin.0.id {
+            auth::end_other_sessions(&tx, id, admin.0.session_id).await?;
+        } else {
+            auth::end_sessions_of(&tx, id).await?;
+        }
     }
     let account = auth::find_user(&tx, id).await?;
     let details = json!({
@@ -94,6 +95,7 @@ async fn change(
     });
     record(&tx, &admin, "user_update", id, &details, &client).await?;
     tx.commit().await?;
+    auth::forget_remembered(&app);
     Ok(axum::Json(account))
 }
 
@@ -112,6 +114,7 @@ async fn remove(
     auth::remove_user(&tx, id).await?;
     record(&tx, &admin, "user_delete", id, &json!({"username": account.username}), &client).await?;
     tx.commit().await?;
+    auth::forget_remembered(&app);
     Ok(axum::Json(json!({"status": "deleted"})))
 }
 

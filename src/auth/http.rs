@@ -13,7 +13,7 @@ use super::access::COOKIE;
 use super::throttle::Attempt;
 use super::{
     Account, Client, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session, find_user,
-    issue_ticket, sessions_of, set_password, start_session, verify,
+    forget_remembered, issue_ticket, sessions_of, set_password, start_session, verify,
 };
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -86,6 +86,7 @@ async fn logout(State(app): State<App>, client: Client, user: User) -> Result<Re
         Ok(()) | Err(Error::NotFound(_)) => {}
         Err(error) => return Err(error),
     }
+    forget_remembered(&app);
     let body = axum::Json(json!({"message": "Logged out successfully"}));
     Ok((cookie("", 0, client.is_https), body).into_response())
 }
@@ -116,6 +117,7 @@ async fn change_password(
     set_password(&tx, user.id, &change.new_password.into()).await?;
     let ended = end_other_sessions(&tx, user.id, user.session_id).await?;
     tx.commit().await?;
+    forget_remembered(&app);
     tracing::info!(user_id = user.id, sessions_ended = ended, "password changed");
     Ok(axum::Json(json!({"message": "Password changed", "sessions_ended": ended})))
 }
@@ -148,10 +150,12 @@ async fn end_one(
     Path(id): Path<i64>,
 ) -> Result<axum::Json<serde_json::Value>> {
     end_session(&app.db.get().await?, id, user.id).await?;
+    forget_remembered(&app);
     Ok(axum::Json(json!({"message": "Session ended"})))
 }
 
 async fn end_all_others(State(app): State<App>, user: User) -> Result<axum::Json<serde_json::Value>> {
     let ended = end_other_sessions(&app.db.get().await?, user.id, user.session_id).await?;
+    forget_remembered(&app);
     Ok(axum::Json(json!({"message": "Other sessions ended", "sessions_ended": ended})))
 }

@@ -58,10 +58,10 @@ pub async fn start_session(
 }
 
 /// 256 bits by chance, in hexadecimal.
-fn new_token() -> Result<String> {
+pub(super) fn new_token() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no random bytes: {e}"))?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
 }
 
 fn sha256(token: &str) -> Vec<u8> {
@@ -155,6 +155,12 @@ pub async fn forget_expired_sessions(client: &impl Sql) -> Result<u64> {
     client.run(FORGET_EXPIRED, &[]).await
 }
 
+/// Empties this process's memory, for a request that ended a session: its own answer must not be the last one that
+/// still believes in it. The other processes hear it by themselves.
+pub fn forget_remembered(app: &App) {
+    app.kept::<Memory>().up_to_date(app).forget();
+}
+
 /// The sessions that were seen in the last seconds.
 #[derive(Default)]
 struct Memory(Mutex<Remembered>);
@@ -206,9 +212,15 @@ impl Memory {
             }
         }
         if is_stale {
-            memory.users.clear();
-            memory.round += 1;
+            memory.forget();
         }
         memory
+    }
+}
+
+impl Remembered {
+    fn forget(&mut self) {
+        self.users.clear();
+        self.round += 1;
     }
 }

@@ -15,6 +15,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
+use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,6 +37,8 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// What clients say is short.
 const LONGEST_MESSAGE: usize = 8 * 1024;
+/// More than can be on its way twice.
+const MOST_REMEMBERED: usize = 4096;
 const MOST_PER_USER: usize = 10;
 
 // RFC 6455, section 7.4.1; 4000 and above are an application's own.
@@ -90,7 +93,7 @@ fn is_our_page(app: &App, headers: &HeaderMap) -> bool {
         return true;
     };
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let is_same = origin.parse::<Uri>().is_ok_and(|o| o.authority().map(|a| a.as_str()) == host);
+    let is_same = origin.parse::<Uri>().is_ok_and(|o| o.authority().map(Authority::as_str) == host);
     is_same || app.settings.api.cors_origins.iter().any(|allowed| allowed == origin)
 }
 
@@ -186,15 +189,15 @@ struct Conversation {
     relay: Arc<Relay>,
     /// None as long as the client never subscribed: everything.
     channels: Option<BTreeSet<&'static str>>,
-    /// Told again on `resume`: not to be told a third time when the relay gets to them.
-    retold: HashSet<i64>,
+    /// What was told here, live or on `resume`: the two overlap, and nothing is told twice.
+    told: HashSet<i64>,
     heard_at: Instant,
 }
 
 impl Conversation {
     fn new(app: App, user: User) -> Self {
         let relay = app.kept::<Relay>();
-        Self { app, user, relay, channels: None, retold: HashSet::new(), heard_at: Instant::now() }
+        Self { app, user, relay, channels: None, told: HashSet::new(), heard_at: Instant::now() }
     }
 
     async fn hold(mut self, socket: &mut WebSocket) -> End {
@@ -276,10 +279,8 @@ impl Conversation {
         if i64::try_from(missed.len()).is_ok_and(|n| n >= MOST_RETOLD) {
             return send(socket, &json!({"type": "resync"})).await;
         }
-        self.retold.clear();
         let newest = missed.last().map_or(after, |e| e.seq.max(after));
         for event in &missed {
-            self.retold.insert(event.seq);
             self.tell(socket, event).await?;
         }
         send(socket, &json!({"type": "resumed", "seq": newest})).await
@@ -292,7 +293,6 @@ impl Conversation {
         events: &mut broadcast::Receiver<Heard>,
     ) -> Result<(), End> {
         match heard {
-            Ok(Heard::Event(event)) if self.retold.remove(&event.seq) => Ok(()),
             Ok(Heard::Event(event)) => self.tell(socket, &event).await,
             Ok(Heard::SessionsChanged) => {
                 // Several changes at once need one look.
@@ -303,7 +303,13 @@ impl Conversation {
         }
     }
 
-    async fn tell(&self, socket: &mut WebSocket, event: &Event) -> Result<(), End> {
+    async fn tell(&mut self, socket: &mut WebSocket, event: &Event) -> Result<(), End> {
+        if self.told.len() >= MOST_REMEMBERED {
+            self.told.clear();
+        }
+        if !self.told.insert(event.seq) {
+            return Ok(());
+        }
         let is_wanted = self.channels.as_ref().is_none_or(|c| {
             c.iter().any(|channel| event.is_on(channel))
                 || matches!(event.kind.as_str(), "notification" | "toast")

@@ -25,14 +25,18 @@ pub async fn audit(tx: &impl Sql, user_id: Option<i64>) -> Result<Vec<i64>> {
     let mut jobs = Vec::new();
     for row in tx.rows(AUDIT, &[&user_id]).await? {
         let user_id: i64 = row.get(0);
-        tracing::info!(user_id, albums = row.get::<_, i64>(1), "the links of a user's library will be audited");
+        tracing::info!(
+            user_id,
+            albums = row.get::<_, i64>(1),
+            "the links of a user's library will be audited"
+        );
         jobs.extend(jobs_of(tx, user_id).await?);
     }
     Ok(jobs)
 }
 
 /// The weekly audit of everyone's links.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AuditLinks {}
 
 impl Job for AuditLinks {

@@ -76,9 +76,8 @@ pub async fn artists(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<P
         None => (Cursor { key: String::new(), id: 0 }, asked.rows_before()),
     };
     let one_more = asked.limit + 1;
-    let mut rows = client
-        .rows(ARTISTS, &[&user_id, &from, &to, &after.key, &after.id, &one_more, &offset])
-        .await?;
+    let mut rows =
+        client.rows(ARTISTS, &[&user_id, &from, &to, &after.key, &after.id, &one_more, &offset]).await?;
     let total = match rows.first() {
         Some(row) => row.get(2),
         None => client.row(ARTIST_TOTAL, &[&user_id, &from, &to]).await?.get(0),

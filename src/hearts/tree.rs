@@ -6,15 +6,16 @@
 //! what was expected.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, mkdirat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat, openat2, renameat2};
+use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::step::{FileId, OnDisk};
@@ -50,8 +51,9 @@ impl Tree {
             .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_BENEATH);
         match openat2(&self.music, path, how) {
-            Ok(file) => Ok(regular(&fstatat(&file, "", AtFlags::AT_EMPTY_PATH)?)),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            Ok(file) => Ok(regular(&File::from(file).metadata()?)),
+            // The last two: a symbolic link leads out of the music, so it is no file of ours.
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EXDEV | Errno::ELOOP) => Ok(None),
             Err(e) => Err(e.into()),
         }
     }
@@ -155,8 +157,10 @@ impl Tree {
         loop {
             // Another name may be made in the same folder later: forget what was open.
             self.open.remove(rest);
-            let (parent, name) = if rest.is_empty() { ("..", self.username.clone()) } else { split_owned(rest) };
-            let folder = if rest.is_empty() { self.users()?.map(Rc::new) } else { self.folder(parent, false)? };
+            let (parent, name) =
+                if rest.is_empty() { ("..", self.username.clone()) } else { split_owned(rest) };
+            let folder =
+                if rest.is_empty() { self.users()?.map(Rc::new) } else { self.folder(parent, false)? };
             let Some(folder) = folder else { return Ok(()) };
             match unlinkat(&*folder, name.as_str(), UnlinkatFlags::RemoveDir) {
                 Ok(()) | Err(Errno::ENOENT) => {}
@@ -219,8 +223,9 @@ fn make_folder(above: impl AsFd, name: &str) -> io::Result<()> {
 }
 
 fn look_in(folder: &OwnedFd, name: &str) -> io::Result<OnDisk> {
-    match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(regular(&stat).map_or(OnDisk::Other, OnDisk::File)),
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match openat(folder, name, flags, Mode::empty()) {
+        Ok(found) => Ok(regular(&File::from(found).metadata()?).map_or(OnDisk::Other, OnDisk::File)),
         Err(Errno::ENOENT) => Ok(OnDisk::Nothing),
         Err(e) => Err(e.into()),
     }
@@ -233,13 +238,8 @@ fn remove_if_there(folder: &OwnedFd, name: &str) -> io::Result<()> {
     }
 }
 
-fn regular(stat: &FileStat) -> Option<FileId> {
-    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-    (kind == SFlag::S_IFREG).then_some(FileId {
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        names: stat.st_nlink,
-    })
+fn regular(file: &Metadata) -> Option<FileId> {
+    file.is_file().then(|| FileId { device: file.dev(), inode: file.ino(), names: file.nlink() })
 }
 
 /// A symbolic link, a file or a mount where we would have a folder.
@@ -261,7 +261,7 @@ fn split_owned(path: &str) -> (&str, String) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
     use super::*;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::page::{Asked, Cursor, Page, cut, page_start};
 use super::track::TracksOfAlbum;
-use crate::db::Sql;
+use crate::db::{Params, Sql};
 use crate::error::{Error, Result};
 
 /// An album, as one user sees it.
@@ -90,7 +90,8 @@ const PAGE_OF_ARTIST: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
     from album a join artist r on r.id = a.artist_id
     where a.artist_id = $2 and (a.sort_key, a.id) > ($3, $4) and a.sort_key < $5
     order by a.sort_key, a.id limit $6 offset $7";
-const BY_IDS: &str = "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
+const BY_IDS: &str =
+    "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         exists (select from heart h where h.user_id = $1 and h.album_id = a.id)
     from unnest($2::bigint[]) with ordinality asked (id, place) join album a on a.id = asked.id
@@ -180,7 +181,8 @@ impl Albums {
     /// # Errors
     /// `NotFound` when there is no such artist.
     pub async fn of_artist(client: &impl Sql, user_id: i64, artist_id: i64) -> Result<Self> {
-        let ids: Vec<i64> = client.rows(IDS_OF_ARTIST, &[&artist_id]).await?.iter().map(|r| r.get(0)).collect();
+        let ids: Vec<i64> =
+            client.rows(IDS_OF_ARTIST, &[&artist_id]).await?.iter().map(|r| r.get(0)).collect();
         if ids.is_empty() && !client.row(ARTIST_IS_THERE, &[&artist_id]).await?.get::<_, bool>(0) {
             return Err(Error::NotFound("Artist not found"));
         }
@@ -243,8 +245,10 @@ impl AlbumDetail {
     /// # Errors
     /// `NotFound` when there is none with this id.
     pub async fn find(client: &impl Sql, user_id: i64, album_id: i64) -> Result<Self> {
+        // Both are sent at once.
+        let params: Params<'_> = &[&user_id, &album_id];
         let (row, tracks) = tokio::try_join!(
-            client.maybe_row(DETAIL, &[&user_id, &album_id]),
+            client.maybe_row(DETAIL, params),
             TracksOfAlbum::find(client, user_id, album_id)
         )?;
         let row = row.ok_or(Error::NotFound("Album not found"))?;

@@ -115,7 +115,11 @@ fn kind(name: &str) -> Option<Kind> {
     }
 }
 
-async fn search_all(State(app): State<App>, user: User, Query(query): Query<SearchQuery>) -> Result<Response> {
+async fn search_all(
+    State(app): State<App>,
+    user: User,
+    Query(query): Query<SearchQuery>,
+) -> Result<Response> {
     let (typed, limit) = (query.typed()?, query.limit()?);
     let kinds = match query.r#type.as_deref() {
         None | Some("all") => vec![Kind::Artist, Kind::Album, Kind::Track],
@@ -135,10 +139,8 @@ async fn search_unified(
 ) -> Result<Response> {
     let (typed, limit) = (query.typed()?, query.limit()?);
     let name = query.r#type.as_deref().unwrap_or("album");
-    let kind = kind(name).ok_or_else(|| Error::Field {
-        field: "type",
-        message: "must be artist, album or track".into(),
-    })?;
+    let kind = kind(name)
+        .ok_or_else(|| Error::Field { field: "type", message: "must be artist, album or track".into() })?;
     let client = app.db.get().await?;
     let found = search::search(&client, user.id, typed, &[kind], limit).await?;
     let local = search::unified(&client, &found).await?;

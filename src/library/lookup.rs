@@ -111,7 +111,8 @@ const BY_TEXT: &str = "select a.id, a.artist_id, a.title, a.year, a.path, a.artw
     where r.name_key = $1 and a.title_key = $2 and (a.year = $3 or a.year is null or $3 is null)
       and ($4::uuid is null or a.musicbrainz_id is null)
     order by a.year is not distinct from $3 desc, a.id limit 1";
-const TRACKS: &str = "select id, disc_number, track_number, title, essence, path, duration_ms, format, sample_rate_hz,
+const TRACKS: &str =
+    "select id, disc_number, track_number, title, essence, path, duration_ms, format, sample_rate_hz,
         bit_depth, bitrate_kbps, channels, is_lossy
     from track where album_id = $1 order by disc_number, track_number, id";
 const WITH_ESSENCE: &str =

@@ -10,6 +10,7 @@ mod artist;
 mod artwork;
 mod http;
 mod lookup;
+mod mount;
 mod naming;
 mod new;
 mod page;
@@ -26,6 +27,7 @@ pub use http::routes;
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
 };
+pub use mount::ensure_music_is_there;
 pub use naming::{identity_key, quality_display, search_terms, sort_key};
 pub use new::{NewAlbum, NewTrack};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};

@@ -189,7 +189,11 @@ fn without_accents(folded: &str) -> String {
 /// The words of a folded name: what punctuation and blanks leave.
 fn words_of(folded: &str) -> Vec<String> {
     let without_apostrophes: String = folded.chars().filter(|c| *c != '\'').collect();
-    without_apostrophes.split(|c: char| !is_part_of_a_word(c)).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    without_apostrophes
+        .split(|c: char| !is_part_of_a_word(c))
+        .filter(|w| !w.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A name of nothing but punctuation: all of it but the blanks.
@@ -226,10 +230,13 @@ fn bounded(key: String) -> String {
         return key;
     }
     let hash = blake3::hash(key.as_bytes()).to_hex();
-    let start: String = key.chars().scan(0, |bytes, c| {
-        *bytes += c.len_utf8();
-        (*bytes <= MAX_KEY_BYTES - 40).then_some(c)
-    }).collect();
+    let start: String = key
+        .chars()
+        .scan(0, |bytes, c| {
+            *bytes += c.len_utf8();
+            (*bytes <= MAX_KEY_BYTES - 40).then_some(c)
+        })
+        .collect();
     format!("{start}~{}", &hash[..32])
 }
 
@@ -310,7 +317,22 @@ mod tests {
 
     #[test]
     fn names_of_every_script_stay_apart() {
-        let names = ["Ленинград", "宇多田ヒカル", "÷", "×", "( )", "!!!", "+", "=", "-", "", "?", "...", "♥", "The The"];
+        let names = [
+            "Ленинград",
+            "宇多田ヒカル",
+            "÷",
+            "×",
+            "( )",
+            "!!!",
+            "+",
+            "=",
+            "-",
+            "",
+            "?",
+            "...",
+            "♥",
+            "The The",
+        ];
         for (n, one) in names.iter().enumerate() {
             assert!(!identity_key(one).is_empty(), "{one:?} folds to nothing");
             assert!(!sort_key(one).is_empty(), "{one:?} sorts by nothing");
@@ -381,7 +403,8 @@ mod tests {
     #[test]
     fn a_letter_is_one_range_and_every_key_is_in_exactly_one() {
         let letters: Vec<char> = ('A'..='Z').chain(['#']).collect();
-        for name in ["Abba", "zz top", "Žalman", "2Pac", "Ленинград", "( )", "~", "The The", "\u{10ffff}"] {
+        for name in ["Abba", "zz top", "Žalman", "2Pac", "Ленинград", "( )", "~", "The The", "\u{10ffff}"]
+        {
             let key = sort_key(name);
             let found = letters.iter().filter(|letter| {
                 let (from, to) = letter_range(**letter).expect("a letter");
@@ -454,15 +477,15 @@ mod tests {
     }
 
     proptest::proptest! {
-        #[test]
-        fn no_name_folds_to_nothing_or_breaks_a_query(name in "\\PC{0,40}") {
-            proptest::prop_assert!(!identity_key(&name).is_empty());
-            proptest::prop_assert!(!sort_key(&name).is_empty());
-let decomposed: String = name.nfd().collect();
-            proptest::prop_assert_eq!(identity_key(&name), identity_key(&decomposed));
-            if let Some(query) = search_query(&name) {
-                proptest::prop_assert_eq!(query.matches('\'').count() % 2, 0);
+            #[test]
+            fn no_name_folds_to_nothing_or_breaks_a_query(name in "\\PC{0,40}") {
+                proptest::prop_assert!(!identity_key(&name).is_empty());
+                proptest::prop_assert!(!sort_key(&name).is_empty());
+    let decomposed: String = name.nfd().collect();
+                proptest::prop_assert_eq!(identity_key(&name), identity_key(&decomposed));
+                if let Some(query) = search_query(&name) {
+                    proptest::prop_assert_eq!(query.matches('\'').count() % 2, 0);
+                }
             }
         }
-    }
 }

@@ -116,7 +116,10 @@ fn letter(text: &str) -> Result<(String, String)> {
         (Some(c), None) => naming::letter_range(c),
         _ => None,
     }
-    .ok_or_else(|| Error::Field { field: "letter", message: "must be one letter, or # for all others".into() })
+    .ok_or_else(|| Error::Field {
+        field: "letter",
+        message: "must be one letter, or # for all others".into(),
+    })
 }
 
 /// Where a page ended: the key that the list is ordered by, and the row's id for ties. Opaque to clients.

@@ -58,7 +58,8 @@ const KNOWN_ARTISTS: &str = "select id, name_key, musicbrainz_id from artist whe
     union select id, name_key, musicbrainz_id from artist where musicbrainz_id = any($2) order by id";
 const IDENTIFY_ARTISTS: &str = "update artist a set musicbrainz_id = n.musicbrainz_id, updated_at = now()
     from unnest($1::bigint[], $2::uuid[]) n (id, musicbrainz_id) where a.id = n.id";
-const INSERT_ARTISTS: &str = "insert into artist (name, name_key, sort_name, sort_key, musicbrainz_id, search)
+const INSERT_ARTISTS: &str =
+    "insert into artist (name, name_key, sort_name, sort_key, musicbrainz_id, search)
     select name, name_key, sort_name, sort_key, musicbrainz_id, search::tsvector
     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[])
         n (name, name_key, sort_name, sort_key, musicbrainz_id, search)
@@ -95,7 +96,8 @@ async fn record_artists(tx: &impl Sql, albums: &[NewAlbum]) -> Result<Vec<i64>> 
     for n in order {
         let (album, key) = (&albums[n], &keys[n]);
         let musicbrainz_id = album.artist_musicbrainz_id;
-        let is_pending = |a: &NewArtist<'_>| is_same_artist(&a.name_key, a.musicbrainz_id, key, musicbrainz_id);
+        let is_pending =
+            |a: &NewArtist<'_>| is_same_artist(&a.name_key, a.musicbrainz_id, key, musicbrainz_id);
         match find_artist(&mut known, key, musicbrainz_id) {
             Some(artist) => {
                 if let (None, Some(id)) = (artist.musicbrainz_id, musicbrainz_id) {
@@ -175,7 +177,9 @@ fn artist_name(album: &NewAlbum) -> &str {
 
 /// As tagged, else the name with its article behind: `Beatles, The`.
 fn sort_name(album: &NewAlbum) -> String {
-    if let Some(sort) = album.artist_sort.as_deref().map(str::trim).filter(|s| !s.is_empty() && !s.contains('\0')) {
+    if let Some(sort) =
+        album.artist_sort.as_deref().map(str::trim).filter(|s| !s.is_empty() && !s.contains('\0'))
+    {
         return sort.to_owned();
     }
     let name = artist_name(album);
@@ -325,7 +329,9 @@ async fn record_albums(tx: &impl Sql, albums: &[NewAlbum], artist_ids: &[i64]) -
         .enumerate()
         .map(|(n, place)| match place {
             Place::There(id) => Placed { id, is_new: false },
-            Place::ToCome(first) => Placed { id: inserted[facts[first].album.path.as_str()], is_new: first == n },
+            Place::ToCome(first) => {
+                Placed { id: inserted[facts[first].album.path.as_str()], is_new: first == n }
+            }
         })
         .collect())
 }

@@ -190,7 +190,8 @@ impl<'r> From<&'r Row> for TrackBrief<'r> {
     }
 }
 
-const OF_ALBUM: &str = "select t.id, t.title, t.artist_name, t.track_number, t.disc_number, t.duration_ms, t.path,
+const OF_ALBUM: &str =
+    "select t.id, t.title, t.artist_name, t.track_number, t.disc_number, t.duration_ms, t.path,
         t.sample_rate_hz, t.bit_depth, t.bitrate_kbps, t.format, t.is_lossy,
         exists (select from heart h where h.user_id = $1 and h.track_id = t.id)
             or exists (select from heart h where h.user_id = $1 and h.album_id = $2)

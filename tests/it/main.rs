@@ -4,7 +4,14 @@
 
 mod harness;
 
+mod auth;
+mod backup;
+mod cli;
+mod events;
+mod health;
 mod jobs;
+mod lifecycle;
 mod migrations;
+mod server;
 mod sql;
 mod tidy;

@@ -1,0 +1,75 @@
+//! The worker: runs jobs. Twice in a house: `barbossa-worker`, the only process that writes music, and
+//! `barbossa-fetch`, the only one that reaches the internet.
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use super::{Play, music, play, rooms};
+use crate::app::App;
+use crate::config::Settings;
+use crate::jobs::{Queue, Worker};
+use crate::lifecycle::Life;
+
+/// What a running job gets to reach a safe place, and what handing back may take after that.
+const HAND_BACK: Duration = Duration::from_secs(15);
+
+/// Runs the role to its end.
+pub fn run(settings: Settings, queues: Vec<Queue>) -> ExitCode {
+    // Which of the two units this is shows in what it takes.
+    let is_fetch = queues.iter().any(|queue| matches!(queue, Queue::Downloads | Queue::Network))
+        && !queues.contains(&Queue::Imports);
+    let patience = Duration::from_secs(if is_fetch { 90 } else { 240 });
+    let role = Play {
+        role: if is_fetch { "fetch" } else { "worker" },
+        connections: settings.worker.concurrency + 4,
+        drain: patience + HAND_BACK,
+        has_network: is_fetch,
+        channels: &["barbossa_job"],
+    };
+    play(role, settings, move |app, life| async move {
+        live(&app, &life, &queues, patience).await;
+        Ok(())
+    })
+}
+
+async fn live(app: &App, life: &Life, queues: &[Queue], patience: Duration) {
+    let keeps_music = queues.contains(&Queue::Imports);
+    while let Some(library) = music::wait_for(app, life, keeps_music).await {
+        life.ready();
+        let concurrency = app.settings.worker.concurrency;
+        let worker = Worker::new(app.clone(), rooms::jobs(), queues, concurrency).with_drain(patience);
+        work(app, life, &worker, library).await;
+    }
+}
+
+/// Until the process stops or the music goes away. The worker's loop runs in this very task: where it hangs, nothing
+/// here makes progress either.
+async fn work(app: &App, life: &Life, worker: &Worker, library: Uuid) {
+    let stop = life.stop.child_token();
+    let mut looks = worker.looks();
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut run = pin!(worker.run(stop.clone()));
+    let mut gone = pin!(music::gone(app, library));
+    loop {
+        tokio::select! {
+            () = &mut run => return,
+            Ok(()) = looks.changed() => life.progress(),
+            why = &mut gone, if !stop.is_cancelled() => {
+                tracing::error!("the music is gone, jobs are handed back: {why}");
+                stop.cancel();
+            }
+            _ = second.tick() => {
+                life.status(&worker.status());
+                // Jobs that come to their end are progress; the worker's own patience bounds it.
+                if stop.is_cancelled() {
+                    life.progress();
+                }
+            }
+        }
+    }
+}
