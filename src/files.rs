@@ -87,7 +87,8 @@ pub fn text_to_path(text: &str) -> PathBuf {
     let (mut bytes, mut rest) = (Vec::new(), text);
     while let Some((plain, escaped)) = rest.split_once('\\') {
         bytes.extend_from_slice(plain.as_bytes());
-        let hex = escaped.strip_prefix('x').and_then(|h| h.get(..2)).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex =
+            escaped.strip_prefix('x').and_then(|h| h.get(..2)).and_then(|h| u8::from_str_radix(h, 16).ok());
         let (byte, taken) = hex.map_or((b'\\', usize::from(escaped.starts_with('\\'))), |byte| (byte, 3));
         bytes.push(byte);
         rest = &escaped[taken..];

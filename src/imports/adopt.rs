@@ -108,7 +108,8 @@ impl Sum {
         let mut client = context.app.db.get().await?;
         let tx = client.transaction().await?;
         if self.albums > 0 {
-            events::publish(&tx, "library:updated", Audience::Everyone, &json!({"adopted": self.albums})).await?;
+            events::publish(&tx, "library:updated", Audience::Everyone, &json!({"adopted": self.albums}))
+                .await?;
         }
         jobs::enqueue(&tx, &library::ReadEssences::default()).await?;
         tx.commit().await?;
@@ -181,7 +182,8 @@ impl Reading {
     async fn start(context: &Context, dir: &str, known: Known) -> Result<Self> {
         let (music, dir) = (context.app.music().to_owned(), text_to_path(dir));
         let whole = music.join(&dir);
-        let tree = tokio::task::spawn_blocking(move || Tree::of(&whole)).await.map_err(anyhow::Error::from)?;
+        let tree =
+            tokio::task::spawn_blocking(move || Tree::of(&whole)).await.map_err(anyhow::Error::from)?;
         let tree = tree.map_err(|e| Error::Invalid(format!("{} could not be read: {e}", dir.display())))?;
         let (stop, next) = (context.stop.clone(), AtomicUsize::new(0));
         let shelf = Arc::new(Shelf { music, dir, tree, stop, next });
@@ -197,7 +199,8 @@ impl Shelf {
     /// Starts the readers; how many files they will read, and how many need not be.
     fn read_all(self: Arc<Self>, known: &Known, sender: &mpsc::Sender<ReadRelease>) -> (usize, usize) {
         let releases = self.tree.releases();
-        let is_changed = |files: &[&Entry]| files.iter().any(|f| f.kind == Kind::Audio && !self.is_known(f, known));
+        let is_changed =
+            |files: &[&Entry]| files.iter().any(|f| f.kind == Kind::Audio && !self.is_known(f, known));
         let audio = |files: &[&Entry]| files.iter().filter(|f| f.kind == Kind::Audio).count();
         let is_hidden = |folder: &Path| folder.iter().any(|part| part.as_encoded_bytes().starts_with(b"."));
         let visible = releases.iter().filter(|(folder, _)| !is_hidden(folder));
@@ -205,10 +208,12 @@ impl Shelf {
         let total = changed.iter().map(|(_, files)| audio(files)).sum();
         let unchanged = unchanged.iter().map(|(_, files)| audio(files)).sum();
         let folders: Arc<[PathBuf]> = changed.into_iter().map(|(folder, _)| folder.clone()).collect();
-        let entries: Arc<HashMap<PathBuf, Vec<Entry>>> =
-            Arc::new(folders.iter().map(|f| (f.clone(), releases[f].iter().map(|e| (*e).clone()).collect())).collect());
+        let entries: Arc<HashMap<PathBuf, Vec<Entry>>> = Arc::new(
+            folders.iter().map(|f| (f.clone(), releases[f].iter().map(|e| (*e).clone()).collect())).collect(),
+        );
         for _ in 0..parallel::readers() {
-            let (shelf, folders, entries, sender) = (self.clone(), folders.clone(), entries.clone(), sender.clone());
+            let (shelf, folders, entries, sender) =
+                (self.clone(), folders.clone(), entries.clone(), sender.clone());
             tokio::task::spawn_blocking(move || shelf.read_some(&folders, &entries, &sender));
         }
         (total, unchanged)
@@ -246,12 +251,17 @@ impl Shelf {
         let path = self.dir.join(folder);
         let excuse = |what: String| ReadRelease { album: None, file_count, unreadable: vec![what] };
         let Some(text) = path.to_str().filter(|p| *p != "artists") else {
-            return excuse(format!("{}: not in a folder of an album, or its name is not UTF-8", path.display()));
+            return excuse(format!(
+                "{}: not in a folder of an album, or its name is not UTF-8",
+                path.display()
+            ));
         };
         // Relative to the release's own folder, as an import sees it.
         let own: Vec<Entry> = entries
             .iter()
-            .filter_map(|e| Some(Entry { relative: e.relative.strip_prefix(folder).ok()?.to_owned(), ..e.clone() }))
+            .filter_map(|e| {
+                Some(Entry { relative: e.relative.strip_prefix(folder).ok()?.to_owned(), ..e.clone() })
+            })
             .collect();
         let refs: Vec<&Entry> = own.iter().collect();
         match Candidate::read_alone(&self.music.join(&path), &refs) {

@@ -63,7 +63,9 @@ pub fn decide(case: &Case<'_>) -> Decision {
     }
     if case.damaged > 0 && !case.is_total_told {
         let them = if case.damaged == 1 { "a file is".into() } else { format!("{} files are", case.damaged) };
-        return Decision::Review(format!("{them} damaged, and the tags do not tell how many tracks there should be"));
+        return Decision::Review(format!(
+            "{them} damaged, and the tags do not tell how many tracks there should be"
+        ));
     }
     match case.twin {
         Some(twin) => beside_twin(case, twin),
@@ -285,7 +287,9 @@ mod tests {
 
     #[test]
     fn names_alone_never_replace() {
-        for (rate, word) in [(44_100, "a better copy with"), (96_000, "in a better copy"), (48_000, "same quality")] {
+        for (rate, word) in
+            [(44_100, "a better copy with"), (96_000, "in a better copy"), (48_000, "same quality")]
+        {
             let twin = there(&[(1, Some("other"), rate)]);
             assert!(is_review(&beside(&[1, 2], &["a", "b"], &twin), word), "{rate}");
         }
@@ -332,6 +336,8 @@ mod tests {
     #[test]
     fn nothing_that_can_be_read_is_rejected() {
         let nothing = Identified { confidence: 0.0, ..release(&[]) };
-        assert!(matches!(decided(&nothing, &[], |c| c.damaged = 2), Decision::Reject(r) if r.contains("none of its 2")));
+        assert!(
+            matches!(decided(&nothing, &[], |c| c.damaged = 2), Decision::Reject(r) if r.contains("none of its 2"))
+        );
     }
 }

@@ -53,7 +53,9 @@ impl Ears {
             | WatchMask::EXCL_UNLINK;
         match self.events.watches().add(folder, mask) {
             Ok(descriptor) => self.folders.insert(descriptor, folder.to_owned()),
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(());
+            }
             Err(e) => return Err(e),
         };
         dirty.insert(folder.to_owned());

@@ -34,7 +34,11 @@ struct Asked {
 }
 
 /// The folder is imported as soon as it has settled; asking twice is asking once.
-async fn ask(State(app): State<App>, user: User, input::Json(asked): input::Json<Asked>) -> Result<(StatusCode, Json<Value>)> {
+async fn ask(
+    State(app): State<App>,
+    user: User,
+    input::Json(asked): input::Json<Asked>,
+) -> Result<(StatusCode, Json<Value>)> {
     let path = asked.path.trim_end_matches('/').to_owned();
     if !is_importable(&path) {
         let message = "a folder beneath import/pending or downloads, relative to the music folder".into();
@@ -119,17 +123,28 @@ struct Which {
 }
 
 /// The words of the API for our states.
-const STATUSES: &[(&str, &str)] =
-    &[("pending", "review"), ("approved", "done"), ("rejected", "rejected"), ("failed", "failed"), ("duplicate", "duplicate")];
+const STATUSES: &[(&str, &str)] = &[
+    ("pending", "review"),
+    ("approved", "done"),
+    ("rejected", "rejected"),
+    ("failed", "failed"),
+    ("duplicate", "duplicate"),
+];
 
-const REVIEWS: &str = "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
+const REVIEWS: &str =
+    "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
         source, state, reason, notes, evidence, created_at
     from import where state = $1 order by id desc limit 500";
-const REVIEW: &str = "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
+const REVIEW: &str =
+    "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
         source, state, reason, notes, evidence, created_at
     from import where id = $1 and state not in ('waiting', 'planned', 'published', 'recorded')";
 
-async fn reviews(State(app): State<App>, _admin: Admin, Query(which): Query<Which>) -> Result<Json<Vec<Review>>> {
+async fn reviews(
+    State(app): State<App>,
+    _admin: Admin,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<Review>>> {
     let asked = which.status.as_deref().unwrap_or("pending");
     let Some((_, state)) = STATUSES.iter().find(|(status, _)| *status == asked) else {
         let message = "one of pending, approved, rejected, failed, duplicate".into();

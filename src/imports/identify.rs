@@ -236,9 +236,13 @@ fn artist(tags: &[&Tags], folder: &names::FolderName, album: &str) -> Evidence {
             let note = "no album artist is given, and the tracks are by many";
             doubtful("artist", Some("Various Artists".into()), Witness::Rule, 0.92, note)
         }
-        Some((name, _)) => {
-            doubtful("artist", Some(name), Witness::Tags, 0.7, "no album artist is given, and the tracks differ")
-        }
+        Some((name, _)) => doubtful(
+            "artist",
+            Some(name),
+            Witness::Tags,
+            0.7,
+            "no album artist is given, and the tracks differ",
+        ),
         None if folder.artist.is_some() => {
             doubtful("artist", folder.artist.clone(), Witness::FolderName, 0.6, "no file names its artist")
         }
@@ -266,7 +270,9 @@ fn is_compilation(tags: &[&Tags], artist: &str) -> bool {
 fn year(tags: &[&Tags], folder: &names::FolderName) -> Evidence {
     match (most(tags, |t| t.year.map(|y| y.to_string())), folder.year) {
         (Some((year, _)), _) => certain("year", Some(year), Witness::Tags),
-        (None, Some(year)) => doubtful("year", Some(year.to_string()), Witness::FolderName, 0.98, "no file gives a year"),
+        (None, Some(year)) => {
+            doubtful("year", Some(year.to_string()), Witness::FolderName, 0.98, "no file gives a year")
+        }
         (None, None) => doubtful("year", None, Witness::Tags, 0.97, "nothing gives a year"),
     }
 }
@@ -274,7 +280,8 @@ fn year(tags: &[&Tags], folder: &names::FolderName) -> Evidence {
 /// `Track 01`, `untitled`, `unknown`: what a program writes that knows nothing.
 fn is_generic(title: &str) -> bool {
     let key = identity_key(title);
-    let rest = ["track", "audio track", "untitled", "unknown", "no title"].iter().find_map(|w| key.strip_prefix(w));
+    let rest =
+        ["track", "audio track", "untitled", "unknown", "no title"].iter().find_map(|w| key.strip_prefix(w));
     rest.is_some_and(|r| r.trim().chars().all(|c| c.is_ascii_digit()))
 }
 
@@ -304,7 +311,8 @@ fn positions(tracks: &[TrackFile]) -> (Evidence, Vec<(u32, u32)>) {
         let tags = &track.sound.tags;
         let name = names::file(&stem(track));
         let folder = track.file.relative.parent().and_then(|p| p.file_name()).and_then(OsStr::to_str);
-        let disc = tags.disc_number.or_else(|| folder.and_then(names::disc_of_folder)).or(name.disc).unwrap_or(1);
+        let disc =
+            tags.disc_number.or_else(|| folder.and_then(names::disc_of_folder)).or(name.disc).unwrap_or(1);
         let number = tags.track_number.or(name.track);
         without += usize::from(number.is_none());
         let next = || 1 + places.iter().filter(|(d, _)| *d == disc).map(|(_, n)| *n).max().unwrap_or(0);
@@ -317,7 +325,8 @@ fn positions(tracks: &[TrackFile]) -> (Evidence, Vec<(u32, u32)>) {
     let evidence = match (without, doubled) {
         (0, 0) => certain("positions", None, Witness::Tags),
         (_, 0) => {
-            let note = format!("{without} files have no track number; they follow in the order of their names");
+            let note =
+                format!("{without} files have no track number; they follow in the order of their names");
             doubtful("positions", None, Witness::FileNames, 0.92, &note)
         }
         _ => {
@@ -462,7 +471,10 @@ mod tests {
 
     #[test]
     fn a_soundtrack_without_album_artist_is_filed_as_soundtrack() {
-        let songs = ["Ann", "Bob"].iter().zip(1..).map(|(a, n)| song("x.flac", tagged(n, a, "Film (Original Soundtrack)")));
+        let songs = ["Ann", "Bob"]
+            .iter()
+            .zip(1..)
+            .map(|(a, n)| song("x.flac", tagged(n, a, "Film (Original Soundtrack)")));
         assert_eq!(identify(&candidate("x", songs.collect())).release.artist, "Soundtrack");
     }
 
@@ -472,7 +484,10 @@ mod tests {
         let found = identify(&candidate("Ann - Album (1999) [FLAC]", songs));
         assert!(found.confidence < 0.85);
         let release = found.release;
-        assert_eq!((release.artist.as_str(), release.title.as_str(), release.year), ("Ann", "Album", Some(1999)));
+        assert_eq!(
+            (release.artist.as_str(), release.title.as_str(), release.year),
+            ("Ann", "Album", Some(1999))
+        );
         assert_eq!((release.tracks[1].track_number, release.tracks[1].title.as_str()), (2, "Two"));
     }
 
@@ -492,7 +507,8 @@ mod tests {
             song("4-01 - x.flac", Tags { track_number: None, ..plain(1) }),
         ];
         let release = identify(&candidate("x", songs)).release;
-        let places: Vec<(u32, u32)> = release.tracks.iter().map(|t| (t.disc_number, t.track_number)).collect();
+        let places: Vec<(u32, u32)> =
+            release.tracks.iter().map(|t| (t.disc_number, t.track_number)).collect();
         assert_eq!(places, [(1, 1), (2, 1), (3, 1), (4, 1)]);
         assert_eq!(release.disc_count, 4);
     }
@@ -500,7 +516,10 @@ mod tests {
     #[test]
     fn totals_tell_what_is_missing() {
         let of = |n, total| Tags { track_total: Some(total), ..tagged(n, "Ann", "Album") };
-        let three = candidate("x", vec![song("1.flac", of(1, 5)), song("2.flac", of(2, 5)), song("3.flac", of(3, 5))]);
+        let three = candidate(
+            "x",
+            vec![song("1.flac", of(1, 5)), song("2.flac", of(2, 5)), song("3.flac", of(3, 5))],
+        );
         assert_eq!(missing_tracks(&three), 2);
         assert_eq!(identify(&three).release.total_tracks, 5);
         assert_eq!(missing_tracks(&candidate("x", vec![song("1.flac", tagged(1, "a", "b"))])), 0);

@@ -33,8 +33,6 @@ pub enum State {
 pub struct Import {
     /// The row.
     pub id: i64,
-    /// Relative to MUSIC_PATH, as text of any bytes.
-    pub source_path: String,
     /// `import`, `qobuz`, …
     pub source: String,
     /// Who asked for it.
@@ -47,21 +45,25 @@ pub struct Import {
     pub album_id: Option<i64>,
 }
 
-const FIND: &str = "select id, source_path, source, requested_by, state, plan, album_id from import
+const FIND: &str = "select id, source, requested_by, state, plan, album_id from import
     where source_path = $1 and state in ('waiting', 'planned', 'published', 'recorded')";
-const BEGIN: &str = "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
+const BEGIN: &str =
+    "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
     on conflict (source_path) where state in ('waiting', 'planned', 'published', 'recorded') do nothing";
-const WAIT: &str = "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
+const WAIT: &str =
+    "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
 const FORGET: &str = "delete from import where id = $1 and state = 'waiting'";
 const PLAN: &str = "update import set state = 'planned', plan = $2, evidence = $3, confidence = $4, suggested_artist = $5,
         suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, reason = null, updated_at = now()
     where id = $1 and state = 'waiting'";
 const UNPLAN: &str = "update import set state = 'waiting', plan = null, reason = $2, updated_at = now()
     where id = $1 and state = 'planned'";
-const PUBLISHED: &str = "update import set state = 'published', updated_at = now() where id = $1 and state = 'planned'";
+const PUBLISHED: &str =
+    "update import set state = 'published', updated_at = now() where id = $1 and state = 'planned'";
 const RECORDED: &str = "update import set state = 'recorded', album_id = $2, path = $3, updated_at = now()
     where id = $1 and state = 'published'";
-const END: &str = "update import set state = $2, path = coalesce($3, path), reason = $4, notes = $5, finished_at = now(),
+const END: &str =
+    "update import set state = $2, path = coalesce($3, path), reason = $4, notes = $5, finished_at = now(),
         updated_at = now()
     where id = $1 and finished_at is null";
 // The places that other imports on their way have already been promised.
@@ -201,7 +203,6 @@ impl TryFrom<Row> for Import {
         let plan = plan.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?;
         Ok(Self {
             id: row.get("id"),
-            source_path: row.get("source_path"),
             source: row.get("source"),
             requested_by: row.get("requested_by"),
             state,

@@ -100,7 +100,7 @@ impl ImportRelease {
             let outcome = match import.state {
                 State::Waiting => self.wait_or_plan(context, &mut client, &mut import).await?,
                 State::Planned => self.place(context, &mut client, &mut import).await?,
-                State::Published => self.record(&mut client, &mut import).await?,
+                State::Published => self.record(context, &mut client, &mut import).await?,
                 State::Recorded => self.retire(context, &mut client, &mut import).await?,
                 State::Ended => {
                     let ending = import.plan.as_ref().map(|p| p.ending);
@@ -216,6 +216,7 @@ impl ImportRelease {
         let Some(plan) = plan else {
             return Ok(not_yet("another folder of the same album is on its way in", SOON));
         };
+        context.hold(&tx).await?;
         import.planned(&tx, &identified, plan).await?;
         tx.commit().await?;
         Ok(Prepared::Planned)
@@ -223,7 +224,12 @@ impl ImportRelease {
 
     // -- stations five and six, and the end
 
-    async fn place(&self, context: &Context, client: &mut Client, import: &mut Import) -> Result<Option<Outcome>> {
+    async fn place(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
         let (site, plan) = self.site_and_plan(context, import)?;
         let placed = blocking(move || carry_out(&site, &plan)).await?;
         match placed {
@@ -243,11 +249,16 @@ impl ImportRelease {
         }
     }
 
-    async fn record(&self, client: &mut Client, import: &mut Import) -> Result<Option<Outcome>> {
+    async fn record(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
         here("recording", &self.path).map_err(anyhow::Error::from)?;
         let plan = import.plan.clone().ok_or_else(no_plan)?;
         match &plan.filing {
-            Some(filing) => record::record(client, import, filing).await?,
+            Some(filing) => record::record(context, client, import, filing).await?,
             // Nothing for the library: only the source is left to clear.
             None => import.state = State::Recorded,
         }
@@ -255,16 +266,25 @@ impl ImportRelease {
         Ok(None)
     }
 
-    async fn retire(&self, context: &Context, client: &mut Client, import: &mut Import) -> Result<Option<Outcome>> {
+    async fn retire(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
         let (site, plan) = self.site_and_plan(context, import)?;
         let retired = blocking(move || site.retire(&plan)).await?;
         let left = retired.map_err(anyhow::Error::from)?;
         here("retired", &self.path).map_err(anyhow::Error::from)?;
         let plan = import.plan.clone().ok_or_else(no_plan)?;
         if !left.is_empty() {
-            tracing::warn!(path = self.path, left = left.join(", "), "not everything of the folder was imported");
+            tracing::warn!(
+                path = self.path,
+                left = left.join(", "),
+                "not everything of the folder was imported"
+            );
         }
-        record::end(client, import, &plan, &left).await?;
+        record::end(context, client, import, &plan, &left).await?;
         Ok(None)
     }
 
@@ -329,7 +349,10 @@ fn read(
         let look_after = patience - rested;
         let missing = missing_tracks(&candidate);
         if missing > 0 {
-            return Err(not_yet(format!("{missing} of the tracks that its tags tell of are not here yet"), look_after));
+            return Err(not_yet(
+                format!("{missing} of the tracks that its tags tell of are not here yet"),
+                look_after,
+            ));
         }
         // Some programs make all files first and fill them then.
         if let Some(damaged) = candidate.damaged.first() {
@@ -359,7 +382,8 @@ async fn find_twin(tx: &impl Sql, identified: &Identified) -> Result<Option<Exis
     library::find_twin(tx, &asked).await
 }
 
-const FOLDER_OF_ARTIST: &str = "select split_part(b.path, '/', 2) from artist a join album b on b.artist_id = a.id
+const FOLDER_OF_ARTIST: &str =
+    "select split_part(b.path, '/', 2) from artist a join album b on b.artist_id = a.id
     where a.name_key = $1 and b.path like 'artists/%/%' order by b.id limit 1";
 
 /// The folder that the artist has already, however the name is written this time.
@@ -407,12 +431,17 @@ struct Drawn {
 impl Drawn {
     /// The plan; none while another import is on its way to the same place.
     fn plan(&self, candidate: &Candidate, identified: &Identified) -> Option<Plan> {
-        let drawing =
-            Drawing { candidate, release: &identified.release, names: &self.names, import_id: self.import_id };
+        let drawing = Drawing {
+            candidate,
+            release: &identified.release,
+            names: &self.names,
+            import_id: self.import_id,
+        };
         let file_of = |n: &usize| &candidate.tracks[*n].file;
         Some(match &self.decision {
             Decision::New => {
-                let target = format!("artists/{}/{}", self.artist_folder, plan::album_folder(&identified.release));
+                let target =
+                    format!("artists/{}/{}", self.artist_folder, plan::album_folder(&identified.release));
                 if self.names.promised.contains(&target) {
                     return None;
                 }
@@ -443,12 +472,22 @@ impl Drawn {
             }
             Decision::Review(reason) => {
                 let aside = drawing.all_aside(inbox::REVIEW, None);
-                Plan { ending: Ending::Review, reason: Some(reason.clone()), filing: None, asides: vec![aside] }
+                Plan {
+                    ending: Ending::Review,
+                    reason: Some(reason.clone()),
+                    filing: None,
+                    asides: vec![aside],
+                }
             }
             Decision::Reject(reason) => {
                 let text = format!("{reason}\n\n{}", damages(candidate));
                 let aside = drawing.all_aside(inbox::REJECTED, Some(text));
-                Plan { ending: Ending::Rejected, reason: Some(reason.clone()), filing: None, asides: vec![aside] }
+                Plan {
+                    ending: Ending::Rejected,
+                    reason: Some(reason.clone()),
+                    filing: None,
+                    asides: vec![aside],
+                }
             }
         })
     }

@@ -97,7 +97,8 @@ pub fn look_at(music: &Path, folder: &Path, quiet: Duration, now: SystemTime) ->
             let folders_changed = folders.max();
             let rest = settle::judge(files.iter().copied(), folders_changed, quiet, now);
             let changed = files.iter().map(|f| f.changed).chain(folders_changed).max();
-            let dir = if relative.as_os_str().is_empty() { folder.to_owned() } else { folder.join(&relative) };
+            let dir =
+                if relative.as_os_str().is_empty() { folder.to_owned() } else { folder.join(&relative) };
             arrival(music, &dir, rest, &files, changed)
         })
         .collect()
@@ -117,7 +118,11 @@ pub fn look_at_loose(music: &Path, quiet: Duration, now: SystemTime) -> Option<A
 /// The files directly in the inbox, as they are seen now.
 pub fn loose_files(room: &Path) -> io::Result<Vec<tree::Entry>> {
     let found = Tree::shallow(room)?;
-    Ok(found.files.into_iter().filter(|f| !tree::is_hidden(&f.relative) || f.kind == tree::Kind::Unfinished).collect())
+    Ok(found
+        .files
+        .into_iter()
+        .filter(|f| !tree::is_hidden(&f.relative) || f.kind == tree::Kind::Unfinished)
+        .collect())
 }
 
 fn arrival(
@@ -162,8 +167,17 @@ mod tests {
             assert!(is_importable(path), "{path}");
         }
         for path in [
-            "import/pending", "import/pending/", "import/pending/../../artists", "artists/A/B", "users/ada", "downloads/x",
-            "/etc", "", "import/pendingx/y", "import/rejected/x", "import/pending/./a",
+            "import/pending",
+            "import/pending/",
+            "import/pending/../../artists",
+            "artists/A/B",
+            "users/ada",
+            "downloads/x",
+            "/etc",
+            "",
+            "import/pendingx/y",
+            "import/rejected/x",
+            "import/pending/./a",
         ] {
             assert!(!is_importable(path), "{path}");
         }

@@ -34,7 +34,8 @@ impl Job for SortLoose {
             return Ok(Outcome::Cancel(alarm));
         }
         let (room, quiet) = (context.app.music().join(PENDING), inbox::quiet(&context.app));
-        let sorted = tokio::task::spawn_blocking(move || sort(&room, quiet)).await.map_err(anyhow::Error::from)??;
+        let sorted =
+            tokio::task::spawn_blocking(move || sort(&room, quiet)).await.map_err(anyhow::Error::from)??;
         Ok(match sorted {
             Sorted::NotYet(after) => Outcome::Snooze(after),
             Sorted::Into(folders) => Outcome::Done(json!({"folders": folders})),

@@ -44,11 +44,16 @@ const LIBRARY: &str = "select id from library";
 pub async fn require_library(app: &App) -> Result<Result<(), String>> {
     let expected: uuid::Uuid = app.db.get().await?.row(LIBRARY, &[]).await?.get(0);
     let music = app.music().to_owned();
-    let found = tokio::task::spawn_blocking(move || files::read_marker(&music)).await.map_err(anyhow::Error::from)?;
+    let found =
+        tokio::task::spawn_blocking(move || files::read_marker(&music)).await.map_err(anyhow::Error::from)?;
     Ok(match found {
         Ok(Some(id)) if id == expected => Ok(()),
-        Ok(Some(_)) => Err(format!("{} belongs to another library (its marker says so)", app.music().display())),
-        Ok(None) => Err(format!("the library's marker is missing in {}: is the disk mounted?", app.music().display())),
+        Ok(Some(_)) => {
+            Err(format!("{} belongs to another library (its marker says so)", app.music().display()))
+        }
+        Ok(None) => {
+            Err(format!("the library's marker is missing in {}: is the disk mounted?", app.music().display()))
+        }
         Err(e) => Err(format!("the library's marker in {} could not be read: {e}", app.music().display())),
     })
 }

@@ -71,7 +71,8 @@ pub fn file(stem: &str) -> FileName {
         Some((track, rest)) => (Some(first), track, rest),
         None => (None, first, rest),
     };
-    let title = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '.' | '_' | ')' | '–' | '—'));
+    let title = rest
+        .trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '.' | '_' | ')' | '–' | '—'));
     let is_parted = title.len() < rest.len();
     // `99 Luftballons` is track 99 by this grammar; tags know better, and come first.
     match (title.is_empty(), is_parted || rest.is_empty()) {
@@ -104,7 +105,12 @@ mod tests {
     #[test]
     fn a_folder_name_is_artist_album_and_year() {
         for (name, artist, album, year) in [
-            ("Pink Floyd - Dark Side of the Moon (1973) [FLAC] [24B-192kHz]", "Pink Floyd", "Dark Side of the Moon", 1973),
+            (
+                "Pink Floyd - Dark Side of the Moon (1973) [FLAC] [24B-192kHz]",
+                "Pink Floyd",
+                "Dark Side of the Moon",
+                1973,
+            ),
             ("Just Album Name", "", "Just Album Name", 0),
             ("Weezer - Weezer (Blue Album) (1994)", "Weezer", "Weezer (Blue Album)", 1994),
             ("Weezer - Weezer (Blue Album)", "Weezer", "Weezer (Blue Album)", 0),
@@ -114,7 +120,8 @@ mod tests {
             ("Кино - Группа крови (1988)", "Кино", "Группа крови", 1988),
         ] {
             let some = |s: &str| Some(s.to_owned()).filter(|s| !s.is_empty());
-            let expected = FolderName { artist: some(artist), album: some(album), year: Some(year).filter(|y| *y > 0) };
+            let expected =
+                FolderName { artist: some(artist), album: some(album), year: Some(year).filter(|y| *y > 0) };
             assert_eq!(folder(name), expected, "{name}");
         }
     }

@@ -16,7 +16,9 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec
     thread::scope(|scope| {
         for _ in 0..readers().min(items.len()) {
             scope.spawn(|| {
-                while let Some((n, item)) = { Some(next.fetch_add(1, Ordering::Relaxed)) }.and_then(|n| Some((n, items.get(n)?))) {
+                while let Some((n, item)) =
+                    { Some(next.fetch_add(1, Ordering::Relaxed)) }.and_then(|n| Some((n, items.get(n)?)))
+                {
                     let result = work(item);
                     results.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[n] = Some(result);
                 }

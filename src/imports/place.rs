@@ -37,6 +37,7 @@ pub enum Obstacle {
         error: io::Error,
     },
     /// A test stopped here.
+    #[cfg(feature = "failpoints")]
     #[error("stopped by a test")]
     Stopped,
 }
@@ -61,9 +62,10 @@ impl<T> During<T> for io::Result<T> {
 
 /// A place where a test may stop an import: between each two steps. `source` keeps the tests apart.
 pub fn here(step: &'static str, source: &str) -> Result<()> {
-    // Without the feature the macro is nothing.
-    let _ = (step, source);
+    #[cfg(feature = "failpoints")]
     fail::fail_point!(&format!("{step} {source}"), |_| Err(Obstacle::Stopped));
+    // What a program without the feature knows of it.
+    let _ = (step, source);
     Ok(())
 }
 
@@ -97,7 +99,9 @@ impl Site {
         }
         if let Some(cover) = &filing.cover {
             let (from, to) = (self.source_dir().join(text_to_path(&cover.from)), staging.join(&cover.to));
-            if !to.exists() && let Ok(Some(picture)) = audio::embedded_cover(&from) {
+            if !to.exists()
+                && let Ok(Some(picture)) = audio::embedded_cover(&from)
+            {
                 files::create_durably(&to, &picture.bytes).during("writing", &to)?;
             }
         }
@@ -114,7 +118,8 @@ impl Site {
         let free = files::free_bytes(&artists).during("looking at", &artists)?;
         if free < needed {
             let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
-            let text = format!("the disk is full: {} MiB are needed, {} MiB are free", mib(needed), mib(free));
+            let text =
+                format!("the disk is full: {} MiB are needed, {} MiB are free", mib(needed), mib(free));
             return Err(Obstacle::Full(text));
         }
         Ok(())
@@ -156,7 +161,9 @@ impl Site {
         let (staging, target) = (self.music.join(&filing.staging), self.music.join(&filing.target));
         make_parent(&target)?;
         match files::rename_noreplace(&staging, &target) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(Obstacle::Taken(filing.target.clone())),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                return Err(Obstacle::Taken(filing.target.clone()));
+            }
             done => done.during("publishing", &target)?,
         }
         sync_parent(&target)
@@ -305,7 +312,8 @@ fn is_readable_by_all(path: &Path) -> bool {
         return true;
     }
     let is_ours = found.uid() == nix::unistd::geteuid().as_raw();
-    is_ours && fs::set_permissions(path, fs::Permissions::from_mode(found.mode() & 0o7777 | 0o064)).is_ok()
+    is_ours
+        && fs::set_permissions(path, fs::Permissions::from_mode(found.mode() & 0o7777 | 0o064)).is_ok()
         && path.metadata().is_ok_and(|m| m.mode() & 0o044 == 0o044)
 }
 
@@ -323,7 +331,8 @@ fn copy(from: &Path, to: &Path, step: &Step) -> Result<()> {
 }
 
 fn is_equal(kept: &Path, step: &Step, from: &Path) -> Result<bool> {
-    let hash = |path: &Path| Ok::<_, Obstacle>(files::hash_file(path).during("reading", path)?.to_hex().to_string());
+    let hash =
+        |path: &Path| Ok::<_, Obstacle>(files::hash_file(path).during("reading", path)?.to_hex().to_string());
     let expected = match &step.checksum {
         Some(checksum) => checksum.clone(),
         None => hash(from)?,

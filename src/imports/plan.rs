@@ -179,9 +179,8 @@ impl<N: Names> Drawing<'_, N> {
         let mut used = HashSet::new();
         let mut place = |wanted: String| {
             // Names that differ only in case are one name on the drives that people copy to.
-            let is_taken = |p: &str| {
-                used.contains(&p.to_lowercase()) || self.names.is_taken(&format!("{target}/{p}"))
-            };
+            let is_taken =
+                |p: &str| used.contains(&p.to_lowercase()) || self.names.is_taken(&format!("{target}/{p}"));
             let name = free_name(&Closure(is_taken), &wanted, file_numbered);
             used.insert(name.to_lowercase());
             name
@@ -204,7 +203,8 @@ impl<N: Names> Drawing<'_, N> {
         let mut artwork = cover_among(others.iter().map(|s| s.to.as_str())).map(str::to_owned);
         steps.extend(others);
         let mut cover = None;
-        if artwork.is_none() && extends_album.is_none()
+        if artwork.is_none()
+            && extends_album.is_none()
             && let Some((track, picture)) = self.candidate.embedded_cover()
         {
             let to = place(format!("cover.{}", picture.extension));
@@ -230,7 +230,12 @@ impl<N: Names> Drawing<'_, N> {
     }
 
     /// Sends some files to `room/NAME`.
-    pub fn aside<'f>(&self, room: &str, chosen: impl Iterator<Item = &'f File>, reason: Option<String>) -> Aside {
+    pub fn aside<'f>(
+        &self,
+        room: &str,
+        chosen: impl Iterator<Item = &'f File>,
+        reason: Option<String>,
+    ) -> Aside {
         let target = format!("{room}/{}", safe_component(&self.candidate.name));
         let target = free_name(self.names, &target, folder_underscored);
         let mut used = HashSet::new();
@@ -322,7 +327,8 @@ mod tests {
 
     #[test]
     fn an_album_folder_is_title_and_year() {
-        let folder = |title: &str, year| album_folder(&Release { title: title.into(), year, ..Release::default() });
+        let folder =
+            |title: &str, year| album_folder(&Release { title: title.into(), year, ..Release::default() });
         assert_eq!(folder("Album", Some(1999)), "Album (1999)");
         assert_eq!(folder("( )", None), "( )");
         assert_eq!(folder("..", Some(2000)), "_ (2000)");

@@ -90,7 +90,9 @@ impl Candidate {
     /// # Errors
     /// [`NotReadable`] when the folder has to wait.
     pub fn read(dir: &Path, entries: &[&Entry]) -> Result<Self, NotReadable> {
-        Self::read_by(dir, entries, |files| parallel::each(files, |file| audio::read(&dir.join(&file.relative))))
+        Self::read_by(dir, entries, |files| {
+            parallel::each(files, |file| audio::read(&dir.join(&file.relative)))
+        })
     }
 
     /// The same on the caller's thread alone, for a caller that has many of these to read.
@@ -98,7 +100,9 @@ impl Candidate {
     /// # Errors
     /// [`NotReadable`] when the folder has to wait.
     pub fn read_alone(dir: &Path, entries: &[&Entry]) -> Result<Self, NotReadable> {
-        Self::read_by(dir, entries, |files| files.iter().map(|file| audio::read(&dir.join(&file.relative))).collect())
+        Self::read_by(dir, entries, |files| {
+            files.iter().map(|file| audio::read(&dir.join(&file.relative))).collect()
+        })
     }
 
     fn read_by(
@@ -109,12 +113,15 @@ impl Candidate {
         let name = dir.file_name().map_or_else(String::new, |n| files::path_to_text(Path::new(n)));
         let mut candidate =
             Self { dir: dir.to_owned(), name, tracks: Vec::new(), damaged: Vec::new(), others: Vec::new() };
-        let audio_files: Vec<File> = entries.iter().filter(|e| e.kind == Kind::Audio).map(|e| File::of(e)).collect();
+        let audio_files: Vec<File> =
+            entries.iter().filter(|e| e.kind == Kind::Audio).map(|e| File::of(e)).collect();
         let sounds = read(&audio_files);
         for (file, sound) in audio_files.into_iter().zip(sounds) {
             match sound {
                 Ok(sound) => candidate.tracks.push(TrackFile { file, sound, digest: None }),
-                Err(unreadable) => candidate.damaged.push(Damaged { reason: excuse(&file, unreadable)?, file }),
+                Err(unreadable) => {
+                    candidate.damaged.push(Damaged { reason: excuse(&file, unreadable)?, file })
+                }
             }
         }
         candidate.others = entries.iter().filter(|e| e.kind == Kind::Other).map(|e| File::of(e)).collect();
@@ -163,9 +170,10 @@ impl Candidate {
 fn excuse(file: &File, unreadable: Unreadable) -> Result<String, NotReadable> {
     match unreadable {
         Unreadable::Io(e) if e.kind() == io::ErrorKind::NotFound => Err(NotReadable::Changed),
-        Unreadable::Io(e) => {
-            Err(NotReadable::Refused(format!("{} could not be read: {e}", files::path_to_text(&file.relative))))
-        }
+        Unreadable::Io(e) => Err(NotReadable::Refused(format!(
+            "{} could not be read: {e}",
+            files::path_to_text(&file.relative)
+        ))),
         other => Ok(other.to_string()),
     }
 }

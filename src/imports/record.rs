@@ -12,11 +12,18 @@ use crate::db::{Client, Sql};
 use crate::error::Result;
 use crate::events::{self, Audience};
 use crate::hearts;
+use crate::jobs::Context;
 use crate::library::{self, NewAlbum, NewTrack};
 
 /// Records what was published.
-pub async fn record(client: &mut Client, import: &mut Import, filing: &Filing) -> Result<()> {
+pub async fn record(
+    context: &Context,
+    client: &mut Client,
+    import: &mut Import,
+    filing: &Filing,
+) -> Result<()> {
     let tx = client.transaction().await?;
+    context.hold(&tx).await?;
     let album = new_album(filing, import);
     let recorded = library::record(&tx, std::slice::from_ref(&album)).await?;
     let recorded = recorded.first().ok_or_else(|| anyhow::anyhow!("the library recorded nothing"))?;
@@ -41,8 +48,15 @@ pub async fn record(client: &mut Client, import: &mut Import, filing: &Filing) -
 }
 
 /// Ends an import that filed nothing, or whose source is gone now.
-pub async fn end(client: &mut Client, import: &mut Import, plan: &Plan, left: &[String]) -> Result<()> {
+pub async fn end(
+    context: &Context,
+    client: &mut Client,
+    import: &mut Import,
+    plan: &Plan,
+    left: &[String],
+) -> Result<()> {
     let tx = client.transaction().await?;
+    context.hold(&tx).await?;
     let path = plan.asides.first().filter(|_| plan.ending != Ending::Done).map(|a| a.target.as_str());
     let notes = notes(plan, left);
     import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
@@ -58,7 +72,8 @@ pub async fn end(client: &mut Client, import: &mut Import, plan: &Plan, left: &[
     Ok(tx.commit().await?)
 }
 
-const SUGGESTED: &str = "select jsonb_build_object('review_id', id, 'path', path, 'suggested_artist', suggested_artist,
+const SUGGESTED: &str =
+    "select jsonb_build_object('review_id', id, 'path', path, 'suggested_artist', suggested_artist,
         'suggested_album', suggested_album, 'confidence', confidence, 'reason', reason)
     from import where id = $1";
 

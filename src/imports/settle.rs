@@ -100,14 +100,22 @@ mod tests {
     }
 
     fn file(kind: Kind, modified: u64, changed: u64) -> Entry {
-        Entry { relative: "a/b.flac".into(), kind, size_bytes: 1, modified: at(modified), changed: at(changed) }
+        Entry {
+            relative: "a/b.flac".into(),
+            kind,
+            size_bytes: 1,
+            modified: at(modified),
+            changed: at(changed),
+        }
     }
 
     #[test]
     fn a_folder_is_settled_when_nothing_changed_for_a_while() {
         let old = file(Kind::Audio, 10, 100);
         assert_eq!(judge([&old], None, QUIET, at(103)), Rest::Settled(QUIET));
-        assert!(matches!(judge([&old], None, QUIET, at(102)), Rest::Wait { look_after, .. } if look_after.as_secs() == 1));
+        assert!(
+            matches!(judge([&old], None, QUIET, at(102)), Rest::Wait { look_after, .. } if look_after.as_secs() == 1)
+        );
         assert!(matches!(judge([&old], Some(at(102)), QUIET, at(104)), Rest::Wait { .. }));
     }
 

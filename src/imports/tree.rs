@@ -68,7 +68,11 @@ impl Tree {
         let mut tree = Self::default();
         for entry in walkdir::WalkDir::new(dir).max_depth(depth).follow_links(false).sort_by_file_name() {
             let entry = match entry {
-                Err(e) if e.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) && e.depth() > 0 => continue,
+                Err(e)
+                    if e.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) && e.depth() > 0 =>
+                {
+                    continue;
+                }
                 other => other.map_err(io::Error::from)?,
             };
             let Ok(found) = entry.metadata() else { continue };
@@ -116,7 +120,19 @@ fn changed(found: &std::fs::Metadata) -> SystemTime {
 }
 
 /// Names of copies that are not finished: browsers, download managers, torrent clients.
-const UNFINISHED: &[&str] = &["part", "partial", "tmp", "temp", "crdownload", "!qb", "!ut", "download", "aria2", "filepart", "opdownload"];
+const UNFINISHED: &[&str] = &[
+    "part",
+    "partial",
+    "tmp",
+    "temp",
+    "crdownload",
+    "!qb",
+    "!ut",
+    "download",
+    "aria2",
+    "filepart",
+    "opdownload",
+];
 
 fn kind(path: &Path) -> Kind {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -133,13 +149,16 @@ fn kind(path: &Path) -> Kind {
 }
 
 fn is_junk(name: &str) -> bool {
-    name.starts_with("._") || matches!(name, ".ds_store" | "thumbs.db" | "desktop.ini" | ".directory" | ".nomedia")
+    name.starts_with("._")
+        || matches!(name, ".ds_store" | "thumbs.db" | "desktop.ini" | ".directory" | ".nomedia")
 }
 
 /// rsync writes `.NAME.Xa81Qz` and renames it to `NAME` when it is whole.
 fn is_rsync_copy(name: &str) -> bool {
     let parts = name.strip_prefix('.').and_then(|n| n.rsplit_once('.'));
-    parts.is_some_and(|(name, end)| name.contains('.') && end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
+    parts.is_some_and(|(name, end)| {
+        name.contains('.') && end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
 }
 
 /// Whether a folder's name says that it is somebody's own business: hidden folders are left alone.
@@ -190,7 +209,8 @@ mod tests {
         ];
         let tree = Tree { files: files.iter().map(|f| entry(f)).collect(), folders: Vec::new() };
         let releases = tree.releases();
-        let paths: Vec<(&str, usize)> = releases.iter().map(|(p, f)| (p.to_str().unwrap(), f.len())).collect();
+        let paths: Vec<(&str, usize)> =
+            releases.iter().map(|(p, f)| (p.to_str().unwrap(), f.len())).collect();
         assert_eq!(paths, [("Artist/Album", 5), ("Artist/Other", 1)]);
     }
 }

@@ -104,7 +104,10 @@ impl Watch {
             match self.round().await {
                 Ok(()) => was_away = false,
                 Err(error) if !was_away => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the watcher cannot ask for imports");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the watcher cannot ask for imports"
+                    );
                     was_away = true;
                 }
                 Err(_) => {}
@@ -134,9 +137,11 @@ impl Watch {
         let is_sweep = now >= self.next_sweep;
         if is_sweep {
             self.listen();
-            self.next_sweep = now + Duration::from_secs(self.app.settings.imports.sweep_seconds.max(1).into());
+            self.next_sweep =
+                now + Duration::from_secs(self.app.settings.imports.sweep_seconds.max(1).into());
         }
-        let mut wanted: HashSet<PathBuf> = self.dirty.drain().filter_map(|p| self.folder_of(&p)).collect();
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut wanted: HashSet<PathBuf> = dirty.iter().filter_map(|path| self.folder_of(path)).collect();
         let due = self.folders.iter().filter(|(_, f)| f.look_at.is_some_and(|at| at <= now));
         wanted.extend(due.map(|(path, _)| path.clone()));
         let seen = self.look(wanted, is_sweep).await?;
@@ -155,7 +160,11 @@ impl Watch {
     }
 
     /// Looks at some folders, or at all there are.
-    async fn look(&mut self, wanted: HashSet<PathBuf>, is_sweep: bool) -> Result<Vec<(PathBuf, Vec<Arrival>)>> {
+    async fn look(
+        &mut self,
+        wanted: HashSet<PathBuf>,
+        is_sweep: bool,
+    ) -> Result<Vec<(PathBuf, Vec<Arrival>)>> {
         let (app, known) = (self.app.clone(), self.folders.keys().cloned().collect::<Vec<_>>());
         let writers = self.ears.as_ref().map(Ears::writers).unwrap_or_default();
         let looked = tokio::task::spawn_blocking(move || {
