@@ -4,21 +4,31 @@ use axum::Router;
 
 use crate::app::App;
 use crate::jobs::{self, Registry, schedule::Timed};
-use crate::{activity, auth, members};
+use crate::{activity, auth, hearts, library, members};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
-    Router::new().merge(auth::http::routes()).merge(members::routes()).merge(activity::routes())
+    Router::new()
+        .merge(auth::http::routes())
+        .merge(members::routes())
+        .merge(activity::routes())
+        .merge(library::routes())
+        .merge(hearts::routes())
 }
 
 /// The kinds of jobs that there are.
 pub(super) fn jobs() -> Registry {
-    Registry::new().with::<jobs::Prune>().with::<jobs::Vacuum>()
+    Registry::new()
+        .with::<jobs::Prune>()
+        .with::<jobs::Vacuum>()
+        .with::<library::ReadEssences>()
+        .with::<hearts::ReconcileLinks>()
+        .with::<hearts::AuditLinks>()
 }
 
 /// When the clock enqueues what.
 pub(super) fn timetable() -> Vec<Timed> {
-    jobs::schedule::TIMED.to_vec()
+    [jobs::schedule::TIMED, hearts::TIMED].concat()
 }
 
 #[cfg(test)]

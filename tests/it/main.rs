@@ -5,10 +5,14 @@
 mod harness;
 
 mod auth;
+mod collection;
 mod events;
 mod health;
+mod hearts;
 mod jobs;
+mod library;
 mod migrations;
+mod search;
 mod server;
 mod sql;
 mod tidy;
