@@ -81,10 +81,11 @@ async fn change(
     if let Some(password) = &change.password {
         auth::set_password(&tx, id, &password.as_str().into()).await?;
         // Whoever knew the old one is out; the admin who changes his own stays in.
-        match id == admin.0.id {
-            true => auth::end_other_sessions(&tx, id, admin.0.session_id).await?,
-            false => auth::end_sessions_of(&tx, id).await?,
-        };
+        if id == admin.0.id {
+            auth::end_other_sessions(&tx, id, admin.0.session_id).await?;
+        } else {
+            auth::end_sessions_of(&tx, id).await?;
+        }
     }
     let account = auth::find_user(&tx, id).await?;
     let details = json!({

@@ -1,7 +1,7 @@
 //! From where a request comes, as far as that can be known.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
@@ -33,7 +33,7 @@ impl Client {
             Some(IpAddr::V4(v4)) => v4.to_string(),
             Some(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
                 Some(v4) => v4.to_string(),
-                None => v6.segments()[..4].iter().map(|s| format!("{s:x}:")).collect(),
+                None => format!("{}/64", Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
             },
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::session::new_token;
 use super::{User, find_by_id};
 use crate::app::App;
 use crate::error::Result;
@@ -99,9 +100,7 @@ struct SecretOfThisProcess(SecretString);
 
 impl Default for SecretOfThisProcess {
     fn default() -> Self {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).expect("the kernel has random bytes once it has started");
-        Self(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>().into())
+        Self(new_token().expect("the kernel has random bytes once it has started").into())
     }
 }
 

@@ -153,9 +153,7 @@ impl Relay {
             loop {
                 match notices.try_recv() {
                     Ok(notice) => is_behind |= self.hear(Ok(notice), &mut ids),
-                    Err(TryRecvError::Lagged(n)) => {
-                        is_behind |= self.hear(Err(RecvError::Lagged(n)), &mut ids)
-                    }
+                    Err(TryRecvError::Lagged(_)) => is_behind = true,
                     Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
             }

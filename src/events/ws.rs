@@ -15,6 +15,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
+use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -92,7 +93,7 @@ fn is_our_page(app: &App, headers: &HeaderMap) -> bool {
         return true;
     };
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let is_same = origin.parse::<Uri>().is_ok_and(|o| o.authority().map(|a| a.as_str()) == host);
+    let is_same = origin.parse::<Uri>().is_ok_and(|o| o.authority().map(Authority::as_str) == host);
     is_same || app.settings.api.cors_origins.iter().any(|allowed| allowed == origin)
 }
 

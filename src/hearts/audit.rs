@@ -7,7 +7,6 @@ use serde_json::json;
 use super::reconcile::jobs_of;
 use crate::db::Sql;
 use crate::error::Result;
-use crate::jobs::schedule::Timed;
 use crate::jobs::{Context, Job, Outcome, Queue};
 
 const AUDIT: &str = "with every as (
@@ -35,9 +34,6 @@ pub async fn audit(tx: &impl Sql, user_id: Option<i64>) -> Result<Vec<i64>> {
     }
     Ok(jobs)
 }
-
-/// Sunday morning.
-pub const TIMED: &[Timed] = &[Timed::new::<AuditLinks>("30 4 * * 0")];
 
 /// The weekly audit of everyone's links.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -51,15 +51,11 @@ impl Attempt {
         );
         async {
             let started = Instant::now();
-            let outcome = self.watch().await;
-            let again_after = match outcome {
-                Some(outcome) => self.settle(outcome, started.elapsed()).await,
-                None => {
-                    tracing::warn!("the lease was lost: what this attempt did no longer counts");
-                    None
-                }
+            let Some(outcome) = self.watch().await else {
+                tracing::warn!("the lease was lost: what this attempt did no longer counts");
+                return Finished { again_after: None };
             };
-            Finished { again_after }
+            Finished { again_after: self.settle(outcome, started.elapsed()).await }
         }
         .instrument(span)
         .await

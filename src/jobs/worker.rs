@@ -172,11 +172,10 @@ impl Worker {
     }
 
     async fn care(&self, client: &impl Sql) -> Result<()> {
-        if let Err(error) = lease::rescue(client).await {
-            if error.constraint() != Some("job_waiting") {
-                return Err(error);
-            }
+        match lease::rescue(client).await {
             // A twin was enqueued while we looked: the next look sees it.
+            Err(error) if error.constraint() == Some("job_waiting") => {}
+            rescued => drop(rescued?),
         }
         self.waiting.store(lease::waiting(client, &self.queues, &self.kinds).await?, Ordering::Relaxed);
         Ok(())

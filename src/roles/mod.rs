@@ -8,6 +8,7 @@ pub mod beat;
 mod music;
 mod rooms;
 mod sandbox;
+pub mod watcher;
 pub mod worker;
 
 use std::process::ExitCode;
@@ -50,13 +51,19 @@ where
     let Play { role, connections, drain, has_network, channels } = play;
     let log = match telemetry::start(role, &settings.log_level) {
         Ok(log) => Arc::new(log),
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            eprintln!("barbossa {role}: {error:#}");
+            return ExitCode::FAILURE;
+        }
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     sandbox::check(has_network);
     let app = match App::new(role, settings, connections) {
         Ok(app) => app,
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            tracing::error!("cannot start: {error:#}");
+            return ExitCode::FAILURE;
+        }
     };
     let plan = lifecycle::Plan { threads: threads(), drain, reload: Box::new(reload(role, log.clone())) };
     lifecycle::run(plan, |life| async move {
@@ -75,12 +82,6 @@ where
 /// Two at least, so that one that is busy does not stop the other; few, since the work is done elsewhere.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
-}
-
-/// The journal may not be there yet: said on stderr, too.
-fn refuse(error: &anyhow::Error) -> ExitCode {
-    tracing::error!("cannot start: {error:#}");
-    ExitCode::FAILURE
 }
 
 /// SIGHUP: the log level is taken over at once. All else needs a restart, which drops nothing.

@@ -5,12 +5,15 @@
 mod harness;
 
 mod auth;
+mod backup;
+mod cli;
 mod collection;
 mod events;
 mod health;
 mod hearts;
 mod jobs;
 mod library;
+mod lifecycle;
 mod migrations;
 mod search;
 mod server;
