@@ -137,6 +137,8 @@ struct Entry {
     album_id: i64,
     is_wanted: bool,
     made: Option<u64>,
+    /// The album that the link was made for: a track may have moved to another one.
+    made_for: Option<i64>,
     /// The folder's name when the link was made; another than now after a user was removed.
     username: Option<String>,
 }
@@ -188,6 +190,7 @@ impl Batch {
         for row in client.rows(MADE, &[&user_id, &albums]).await? {
             let entry = batch.entry(row.get(0), row.get(1));
             entry.made = Some(row.get::<_, i64>(2) as u64);
+            entry.made_for = Some(row.get(1));
             entry.username = row.get(3);
         }
         for row in client.rows(WANTED_TRACKS, &[&user_id, &albums]).await? {
@@ -251,10 +254,14 @@ impl Batch {
                 on_disk: tree.look(path)?,
                 is_audio: audio::is_audio_name(Path::new(path)),
             };
+            let step = match step(&findings) {
+                Step::Keep if entry.made_for != Some(entry.album_id) => Step::Note,
+                step => step,
+            };
             plan.push(Planned {
                 path: path.clone(),
                 album_id: entry.album_id,
-                step: step(&findings),
+                step,
                 master,
                 made: entry.made,
                 is_noted: false,

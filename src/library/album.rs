@@ -66,11 +66,11 @@ impl Serialize for Albums {
 }
 
 // The page is the most asked for of all statements. It reads its rows in the order of an index, the artist's name and
-// the heart by one look-up each; the inner limit is a constant so that the planner's general plan is as good as one made
-// for the parameters, and is made once.
+// the heart by one look-up each (a scalar subquery; `exists` may become a hash of all hearts). The inner limit is a
+// constant so that the planner's general plan is as good as one made for the parameters, and is made once.
 const PAGE: &str = "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
-        exists (select from heart h where h.user_id = $1 and h.album_id = a.id),
+        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
         a.sort_key, (select album_count from library)
     from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key
           from album where (sort_key, id) > ($2, $3) order by sort_key, id limit 101) a
@@ -78,14 +78,14 @@ const PAGE: &str = "select a.id, a.title, a.year, a.artist_id, (select r.name fr
 const PAGE_OF_LETTER: &str = "select a.id, a.title, a.year, a.artist_id,
         (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
-        exists (select from heart h where h.user_id = $1 and h.album_id = a.id),
+        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
         a.sort_key
     from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key
           from album where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
     order by a.sort_key, a.id limit $5";
 const PAGE_OF_ARTIST: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
-        exists (select from heart h where h.user_id = $1 and h.album_id = a.id),
+        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
         a.sort_key
     from album a join artist r on r.id = a.artist_id
     where a.artist_id = $2 and (a.sort_key, a.id) > ($3, $4) and a.sort_key < $5
@@ -93,12 +93,12 @@ const PAGE_OF_ARTIST: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
 const BY_IDS: &str =
     "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
-        exists (select from heart h where h.user_id = $1 and h.album_id = a.id)
+        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false)
     from unnest($2::bigint[]) with ordinality asked (id, place) join album a on a.id = asked.id
     order by asked.place";
 const DETAIL: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
-        exists (select from heart h where h.user_id = $1 and h.album_id = a.id),
+        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
         a.disc_count, a.genre, a.label, a.musicbrainz_id, a.created_at
     from album a join artist r on r.id = a.artist_id where a.id = $2";
 const PAGE_START: &str = "select sort_key, id from album where sort_key >= $1 and sort_key < $2

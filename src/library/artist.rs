@@ -51,21 +51,22 @@ impl Serialize for Artists {
     }
 }
 
-// The columns of `Artist`, in its order. Two statements have them: a page in index order, and some rows by id.
+// The columns of `Artist`, in its order. Two statements have them: a page in index order, and some rows by id. Hearts are
+// asked for by scalar subqueries, which stay look-ups (`exists` may become a hash of all hearts).
 const PAGE: &str = "select a.id, a.name, a.sort_name,
         (select b.path from album b where b.artist_id = a.id limit 1), a.artwork_path, a.musicbrainz_id,
-        exists (select from heart h where h.user_id = $1 and h.artist_id = a.id)
-            or exists (select from heart h join album b on b.id = h.folder_of_album_id
-                       where h.user_id = $1 and b.artist_id = a.id),
+        coalesce((select true from heart h where h.user_id = $1 and h.artist_id = a.id),
+            (select true from album b where b.artist_id = a.id and (
+                select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false),
         a.sort_key
     from (select id, name, sort_name, sort_key, artwork_path, musicbrainz_id from artist
           where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
     order by a.sort_key, a.id limit $5";
 const BY_IDS: &str = "select a.id, a.name, a.sort_name,
         (select b.path from album b where b.artist_id = a.id limit 1), a.artwork_path, a.musicbrainz_id,
-        exists (select from heart h where h.user_id = $1 and h.artist_id = a.id)
-            or exists (select from heart h join album b on b.id = h.folder_of_album_id
-                       where h.user_id = $1 and b.artist_id = a.id)
+        coalesce((select true from heart h where h.user_id = $1 and h.artist_id = a.id),
+            (select true from album b where b.artist_id = a.id and (
+                select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false)
     from unnest($2::bigint[]) with ordinality asked (id, place) join artist a on a.id = asked.id
     order by asked.place";
 const PAGE_START: &str = "select sort_key, id from artist where sort_key >= $1 and sort_key < $2

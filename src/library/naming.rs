@@ -403,8 +403,7 @@ mod tests {
     #[test]
     fn a_letter_is_one_range_and_every_key_is_in_exactly_one() {
         let letters: Vec<char> = ('A'..='Z').chain(['#']).collect();
-        for name in ["Abba", "zz top", "Žalman", "2Pac", "Ленинград", "( )", "~", "The The", "\u{10ffff}"]
-        {
+        for name in ["Abba", "zz top", "Žalman", "2Pac", "Ленинград", "( )", "~", "The The"] {
             let key = sort_key(name);
             let found = letters.iter().filter(|letter| {
                 let (from, to) = letter_range(**letter).expect("a letter");

@@ -70,16 +70,14 @@ impl Job for ReadEssences {
             let rows = app.db.get().await?.rows(NEXT, &[&behind, &BATCH]).await?;
             let Some(last) = rows.last() else { break };
             behind = last.get(0);
-            for pair in rows.iter().map(Unread::from).collect::<Vec<_>>().chunks(BATCH as usize) {
-                let digests = read_all(app, pair, context).await?;
-                if context.stop.is_cancelled() {
-                    fill_in(app, &digests).await?;
-                    return Ok(Outcome::Snooze(Duration::ZERO));
-                }
-                unreadable += pair.len() - digests.len();
-                read += digests.len();
-                fill_in(app, &digests).await?;
+            let files: Vec<Unread> = rows.iter().map(Unread::from).collect();
+            let digests = read_all(app, &files, context).await?;
+            fill_in(app, &digests).await?;
+            if context.stop.is_cancelled() {
+                return Ok(Outcome::Snooze(Duration::ZERO));
             }
+            unreadable += files.len() - digests.len();
+            read += digests.len();
             context
                 .progress
                 .send_replace(Some(json!({ "read": read, "unreadable": unreadable, "total": total })));

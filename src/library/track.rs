@@ -91,8 +91,8 @@ impl Serialize for Tracks {
 const BY_IDS: &str = "select t.id, t.title, t.track_number, t.disc_number, t.album_id, t.duration_ms, t.path, a.title,
         coalesce(t.artist_name, r.name), a.artwork_path, t.sample_rate_hz, t.bit_depth, t.bitrate_kbps, t.format,
         t.is_lossy, t.source,
-        exists (select from heart h where h.user_id = $1 and h.track_id = t.id)
-            or exists (select from heart h where h.user_id = $1 and h.album_id = t.album_id)
+        coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
+            (select true from heart h where h.user_id = $1 and h.album_id = t.album_id), false)
     from unnest($2::bigint[]) with ordinality asked (id, place)
         join track t on t.id = asked.id join album a on a.id = t.album_id join artist r on r.id = a.artist_id
     order by asked.place";
@@ -193,8 +193,8 @@ impl<'r> From<&'r Row> for TrackBrief<'r> {
 const OF_ALBUM: &str =
     "select t.id, t.title, t.artist_name, t.track_number, t.disc_number, t.duration_ms, t.path,
         t.sample_rate_hz, t.bit_depth, t.bitrate_kbps, t.format, t.is_lossy,
-        exists (select from heart h where h.user_id = $1 and h.track_id = t.id)
-            or exists (select from heart h where h.user_id = $1 and h.album_id = $2)
+        coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
+            (select true from heart h where h.user_id = $1 and h.album_id = $2), false)
     from track t where t.album_id = $2 order by t.disc_number, t.track_number, t.id";
 
 impl TracksOfAlbum {

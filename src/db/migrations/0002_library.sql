@@ -201,7 +201,7 @@ create index heart_of_artist on heart (artist_id) where artist_id is not null;
 create index heart_of_album on heart (album_id) where album_id is not null;
 create index heart_of_track on heart (track_id) where track_id is not null;
 create index heart_of_folder on heart (folder_of_album_id, user_id) where folder_of_album_id is not null;
-create index heart_newest_album on heart (user_id, id desc) where album_id is not null;
+create index heart_newest on heart (user_id, id desc);
 
 create function heart_placed() returns trigger language plpgsql as $$
 begin
