@@ -100,7 +100,11 @@ impl Unit {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < end, "still running; log: {:#?}", self.log.try_iter().collect::<Vec<_>>());
+            assert!(
+                Instant::now() < end,
+                "still running; log: {:#?}",
+                self.log.try_iter().collect::<Vec<_>>()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -144,7 +148,11 @@ struct Doors {
 impl Doors {
     fn new(town: &Town) -> Self {
         let path = town.music().join("../api.sock");
-        Self { tcp: TcpListener::bind("127.0.0.1:0").unwrap(), unix: UnixListener::bind(&path).unwrap(), path }
+        Self {
+            tcp: TcpListener::bind("127.0.0.1:0").unwrap(),
+            unix: UnixListener::bind(&path).unwrap(),
+            path,
+        }
     }
 
     fn passed(&self) -> Vec<OwnedFd> {
@@ -266,8 +274,10 @@ async fn without_the_marker_no_file_job_is_touched() {
     assert!(!marker.exists(), "a library with tracks gets no marker from us");
     fs::write(&marker, text).unwrap();
     worker.expect("jobs running");
-    eventually("the job is done", || async { town.value::<String>("select state from job").await == "completed" })
-        .await;
+    eventually("the job is done", || async {
+        town.value::<String>("select state from job").await == "completed"
+    })
+    .await;
     fs::remove_file(&marker).unwrap();
     worker.expect("STATUS=no file job is touched");
     assert!(worker.stop().success());

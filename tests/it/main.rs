@@ -15,3 +15,8 @@ mod migrations;
 mod server;
 mod sql;
 mod tidy;
+mod adopt;
+mod imports;
+mod watch;
+#[cfg(feature = "failpoints")]
+mod crash;
