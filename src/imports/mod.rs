@@ -7,6 +7,7 @@
 
 mod adopt;
 mod decide;
+mod draw;
 mod ears;
 pub mod http;
 mod identify;
