@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod beat;
+pub mod cli;
 mod music;
 mod rooms;
 mod sandbox;

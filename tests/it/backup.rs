@@ -66,10 +66,7 @@ async fn a_backup_is_readable_closed_checksummed_and_written_down() {
 
     let folder = &town.settings().backup_dir;
     let mut sum = Command::new("sha256sum");
-    let sum = sum
-        .args(["--check", "--strict"])
-        .arg(format!("{name}.sha256"))
-        .current_dir(folder);
+    let sum = sum.args(["--check", "--strict"]).arg(format!("{name}.sha256")).current_dir(folder);
     assert!(sum_is_right(sum), "sha256sum does not agree");
     let list = Command::new(real("pg_restore")).arg("--list").arg(&made.path).output().unwrap();
     assert!(String::from_utf8(list.stdout).unwrap().contains("TABLE DATA public app_user"));
