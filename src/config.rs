@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-pub use check::redacted;
+pub use check::{is_folder_of_its_own, redacted};
 pub use env_file::{EnvFile, RETIRED, Retired};
 pub use keys::{KEYS, Key, key};
 pub use problem::{Problem, Problems, Severity};
 pub use secrets::{SECRETS, Secret};
-pub use sources::{Loaded, Origin, Sources, load};
+pub use sources::{Loaded, Origin, Sources, Variable, load, read};
 
 /// Where the settings lie, unless `BARBOSSA_CONFIG` says otherwise.
 pub const SETTINGS_FILE: &str = "/etc/barbossa/barbossa.toml";

@@ -3,10 +3,10 @@
 //!
 //! Durable means: the data is fsynced before its name exists, and the folder that holds the name afterwards.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -69,15 +69,32 @@ pub fn cut_at_char(text: &str, max_bytes: usize) -> &str {
     &text[..end]
 }
 
-/// A file's name as text. One that is not UTF-8 keeps what can be read of it; its bytes are given as hex beside.
-pub fn readable_name(name: &OsStr) -> (String, Option<String>) {
-    match name.to_str() {
-        Some(text) => (text.to_owned(), None),
-        None => {
-            let hex = name.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
-            (name.to_string_lossy().replace('\u{fffd}', "_"), Some(hex))
+/// A path as text, and back by [`text_to_path`]: bytes that are not UTF-8 are written `\\xe9`, and a backslash as two.
+/// All other paths are themselves.
+pub fn path_to_text(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
         }
     }
+    text
+}
+
+/// The path that [`path_to_text`] wrote.
+pub fn text_to_path(text: &str) -> PathBuf {
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        bytes.extend_from_slice(plain.as_bytes());
+        let hex =
+            escaped.strip_prefix('x').and_then(|h| h.get(..2)).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let (byte, taken) = hex.map_or((b'\\', usize::from(escaped.starts_with('\\'))), |byte| (byte, 3));
+        bytes.push(byte);
+        rest = &escaped[taken..];
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    PathBuf::from(OsString::from_vec(bytes))
 }
 
 // -- moving, linking, copying: never over something else
@@ -286,6 +303,12 @@ pub fn same_file(a: &Path, b: &Path) -> io::Result<bool> {
     Ok(a.dev() == b.dev() && a.ino() == b.ino())
 }
 
+/// Whether this process may add and remove names in a folder.
+pub fn may_change(folder: &Path) -> bool {
+    use nix::unistd::AccessFlags;
+    nix::unistd::access(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
+}
+
 /// Bytes that we may still write on the file system of `path`.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let stat = nix::sys::statvfs::statvfs(path)?;
@@ -319,6 +342,7 @@ pub fn write_marker(music: &Path, library: Uuid) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     #[test]
     fn a_safe_component_is_one_plain_name() {
@@ -414,9 +438,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_text_keeps_its_bytes_beside() {
-        let (name, hex) = readable_name(OsStr::from_bytes(b"caf\xe9.mp3"));
-        assert_eq!((name.as_str(), hex.as_deref()), ("caf_.mp3", Some("636166e92e6d7033")));
-        assert_eq!(readable_name(OsStr::new("café.mp3")), ("café.mp3".to_owned(), None));
+    fn a_path_of_any_bytes_survives_as_text() {
+        for (bytes, text) in [
+            (&b"caf\xe9.mp3"[..], "caf\\xe9.mp3"),
+            ("café/a.mp3".as_bytes(), "café/a.mp3"),
+            (b"back\\slash\\xe9", "back\\\\slash\\\\xe9"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+        ] {
+            let path = Path::new(OsStr::from_bytes(bytes));
+            assert_eq!(path_to_text(path), text);
+            assert_eq!(text_to_path(text), path);
+        }
     }
 }

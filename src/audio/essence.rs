@@ -277,7 +277,7 @@ mod tests {
             p.extend(2000_u32.to_le_bytes());
             p.extend(40_u32.to_le_bytes());
             p.extend(1_u32.to_le_bytes());
-            p.extend((0x8000_0000 | if is_header { 0x2000_0000 } else { 0 }).to_le_bytes());
+            p.extend((0x8000_0000_u32 | if is_header { 0x2000_0000 } else { 0 }).to_le_bytes());
             p.extend([0; 8]);
             p
         };

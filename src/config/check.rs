@@ -58,7 +58,7 @@ fn music_path(path: &Path) -> Option<Problem> {
     if let Some(problem) = plain_absolute(key, path, example) {
         return Some(problem);
     }
-    if SYSTEM_FOLDERS.iter().any(|f| Path::new(f) == path) {
+    if !is_folder_of_its_own(path) {
         let message = format!("{} is not for music alone.", path.display());
         return Some(
             Problem::error(key, message)
@@ -94,6 +94,11 @@ fn backup_dir(settings: &Settings) -> Option<Problem> {
         Problem::warning(key, "The backups lie in the music folder: one lost disk takes both.")
             .hint("Another disk, or at least another file system.")
     })
+}
+
+/// Whether a unit may be given this folder: what [`check`] says without looking at the disk.
+pub fn is_folder_of_its_own(path: &Path) -> bool {
+    plain_absolute("", path, "").is_none() && !SYSTEM_FOLDERS.iter().any(|f| Path::new(f) == path)
 }
 
 /// Absolute, and nothing in it that reads otherwise in a unit file or as a message.
@@ -170,13 +175,10 @@ fn redis_url(url: &str) -> Option<Problem> {
     let key = "redis_url";
     let good =
         "Barbossa's own: leave it out. Another one: redis+unix:///PATH/OF/SOCKET or redis://HOST:6379/0";
-    let info = match redis::IntoConnectionInfo::into_connection_info(url) {
-        Ok(info) => info,
-        Err(_) => {
-            return Some(
-                Problem::error(key, format!("{} is not an address of Redis.", redacted(url))).hint(good),
-            );
-        }
+    let Ok(info) = redis::IntoConnectionInfo::into_connection_info(url) else {
+        return Some(
+            Problem::error(key, format!("{} is not an address of Redis.", redacted(url))).hint(good),
+        );
     };
     match info.addr() {
         redis::ConnectionAddr::Tcp(host, _) if host == "redis" => Some(

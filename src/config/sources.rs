@@ -107,6 +107,23 @@ fn environment(variables: impl Iterator<Item = (OsString, OsString)>) -> BTreeMa
 
 /// Reads and checks all of it.
 pub fn load(sources: &Sources) -> Loaded {
+    let (mut loaded, read) = gather(sources);
+    let mut found = check::check(&loaded.settings, sources, &read);
+    for problem in &mut found {
+        let origin = loaded.origins.get(problem.key.as_str()).map(|o| o.0.clone());
+        problem.place = problem.place.take().or(origin);
+    }
+    loaded.problems.0.extend(found);
+    loaded
+}
+
+/// Reads all of it, and looks at nothing that it names.
+pub fn read(sources: &Sources) -> Loaded {
+    gather(sources).0
+}
+
+/// What was given, and which credentials were read.
+fn gather(sources: &Sources) -> (Loaded, Vec<&'static str>) {
     let mut loading = Loading::default();
     loading.read_file(&sources.file, sources.is_file_named);
     for path in loading.drop_ins(&sources.drop_in_dir()) {
@@ -122,13 +139,7 @@ pub fn load(sources: &Sources) -> Loaded {
             origins.insert(key, Origin(format!("credential {credential}")));
         }
     }
-    let mut found = check::check(&settings, sources, &read);
-    for problem in &mut found {
-        let origin = origins.get(problem.key.as_str()).map(|o| o.0.clone());
-        problem.place = problem.place.take().or(origin);
-    }
-    problems.extend(found);
-    Loaded { settings, problems: Problems(problems), origins, files }
+    (Loaded { settings, problems: Problems(problems), origins, files }, read)
 }
 
 impl Loaded {
@@ -238,7 +249,7 @@ impl Loading {
                     self.origins.insert(key.name, Origin(place));
                 }
                 Err(message) => {
-                    self.problems.push(Problem::error(key.name, message).at(place).hint(about(key)))
+                    self.problems.push(Problem::error(key.name, message).at(place).hint(about(key)));
                 }
             }
         }

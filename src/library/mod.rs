@@ -1,5 +1,37 @@
-//! The master library: artists, albums, tracks, search, artwork, streaming. Owns `library`, `artist`, `album`, `track` and `MUSIC_PATH/artists`.
+//! The master library: artists, albums, tracks, search, artwork, streaming. Owns `library`, `artist`, `album`, `track`
+//! and `MUSIC_PATH/artists`.
+//!
+//! Invariants: paths in the rows are relative to MUSIC_PATH, lie beneath `artists/` and are opened beneath it and
+//! nowhere else; a row keeps its id whatever is recorded again; totals are kept by triggers and never counted; no name
+//! folds to nothing.
 
+mod album;
+mod artist;
+mod artwork;
+mod http;
+mod lookup;
+mod mount;
+mod naming;
 mod new;
+mod page;
+mod read_essences;
+mod record;
+mod search;
+mod serve;
+mod stream;
+mod track;
 
+pub use album::{Album, AlbumDetail, Albums};
+pub use artist::{Artist, Artists};
+pub use http::routes;
+pub use lookup::{
+    ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
+};
+pub use mount::ensure_music_is_there;
+pub use naming::{identity_key, quality_display, search_terms, sort_key};
 pub use new::{NewAlbum, NewTrack};
+pub use page::{Asked, Cursor, Page, PageQuery, json, number};
+pub use read_essences::ReadEssences;
+pub use record::{Recorded, record};
+pub use search::{Found, Kind, search};
+pub use track::{Track, Tracks};

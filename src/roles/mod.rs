@@ -5,9 +5,11 @@
 
 pub mod api;
 pub mod beat;
+pub mod cli;
 mod music;
 mod rooms;
 mod sandbox;
+pub mod watcher;
 pub mod worker;
 
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ use crate::telemetry;
 
 /// How long a role that cannot work yet keeps `systemctl start` waiting.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What saying goodbye to PostgreSQL may take.
+const GOODBYE: Duration = Duration::from_millis(30);
 /// How soon the return of PostgreSQL is seen.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -50,16 +54,23 @@ where
     let Play { role, connections, drain, has_network, channels } = play;
     let log = match telemetry::start(role, &settings.log_level) {
         Ok(log) => Arc::new(log),
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            eprintln!("barbossa {role}: {error:#}");
+            return ExitCode::FAILURE;
+        }
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     sandbox::check(has_network);
     let app = match App::new(role, settings, connections) {
         Ok(app) => app,
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            tracing::error!("cannot start: {error:#}");
+            return ExitCode::FAILURE;
+        }
     };
     let plan = lifecycle::Plan { threads: threads(), drain, reload: Box::new(reload(role, log.clone())) };
     lifecycle::run(plan, |life| async move {
+        let database = app.db.clone();
         listen(&app, channels, &life);
         // The heart beats until the drain is over: a process that finishes its work is not gone yet.
         let end = CancellationToken::new();
@@ -68,6 +79,9 @@ where
         end.cancel();
         // It was not aborted; if it panicked, the hook said so.
         let _ = beating.await;
+        // Connections that are only dropped with the process are errors in PostgreSQL's log.
+        database.forget_connections();
+        tokio::time::sleep(GOODBYE).await;
         ended
     })
 }
@@ -75,12 +89,6 @@ where
 /// Two at least, so that one that is busy does not stop the other; few, since the work is done elsewhere.
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
-}
-
-/// The journal may not be there yet: said on stderr, too.
-fn refuse(error: &anyhow::Error) -> ExitCode {
-    tracing::error!("cannot start: {error:#}");
-    ExitCode::FAILURE
 }
 
 /// SIGHUP: the log level is taken over at once. All else needs a restart, which drops nothing.

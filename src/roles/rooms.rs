@@ -3,22 +3,43 @@
 use axum::Router;
 
 use crate::app::App;
-use crate::jobs::{self, Registry, schedule::Timed};
-use crate::{activity, auth, members};
+use crate::jobs::schedule::{self, Timed};
+use crate::jobs::{self, Registry};
+use crate::{activity, auth, hearts, imports, library, members};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
-    Router::new().merge(auth::http::routes()).merge(members::routes()).merge(activity::routes())
+    Router::new()
+        .merge(auth::http::routes())
+        .merge(members::routes())
+        .merge(activity::routes())
+        .merge(library::routes())
+        .merge(hearts::routes())
+        .merge(imports::http::routes())
 }
 
 /// The kinds of jobs that there are.
 pub(super) fn jobs() -> Registry {
-    Registry::new().with::<jobs::Prune>().with::<jobs::Vacuum>()
+    Registry::new()
+        .with::<jobs::Prune>()
+        .with::<jobs::Vacuum>()
+        .with::<library::ReadEssences>()
+        .with::<hearts::ReconcileLinks>()
+        .with::<hearts::AuditLinks>()
+        .with::<imports::ImportRelease>()
+        .with::<imports::SortLoose>()
+        .with::<imports::Sweep>()
+        .with::<imports::Adopt>()
 }
 
-/// When the clock enqueues what.
+/// When the clock enqueues what, in UTC.
 pub(super) fn timetable() -> Vec<Timed> {
-    jobs::schedule::TIMED.to_vec()
+    let rooms = [
+        Timed::new::<imports::Sweep>("*/5 * * * *"),
+        // Sundays, when nobody waits for the disk.
+        Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
+    ];
+    schedule::TIMED.iter().copied().chain(rooms).collect()
 }
 
 #[cfg(test)]
@@ -27,7 +48,16 @@ mod tests {
 
     #[test]
     fn no_two_rooms_have_one_address_or_one_kind_of_job() {
-        let _: Router<App> = routes();
-        jobs();
+        // Both would panic.
+        let _: (Router<App>, Registry) = (routes(), jobs());
+    }
+
+    #[test]
+    fn every_room_wakes_at_its_own_time() {
+        let mut names: Vec<_> = timetable().iter().map(|timed| timed.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 }

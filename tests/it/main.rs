@@ -5,10 +5,22 @@
 mod harness;
 
 mod auth;
+mod backup;
+mod cli;
+mod collection;
 mod events;
 mod health;
+mod hearts;
 mod jobs;
+mod library;
+mod lifecycle;
 mod migrations;
+mod search;
 mod server;
 mod sql;
 mod tidy;
+mod adopt;
+mod imports;
+mod watch;
+#[cfg(feature = "failpoints")]
+mod crash;

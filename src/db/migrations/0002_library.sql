@@ -17,11 +17,11 @@ insert into library (id) values (gen_random_uuid());
 create table artist (
     id             bigint generated always as identity,
     name           text not null,
-    -- Folded for identity (library::key): NFKC, case, spacing; never empty.
+    -- Folded for identity (library::naming): NFKC, case, spacing; never empty.
     name_key       text not null,
     sort_name      text not null,
-    -- Folded for order and letters: without a leading article, accents dropped.
-    sort_key       text not null,
+    -- Folded for order and letters: without a leading article, accents dropped, `#` before all that is not A-Z.
+    sort_key       text collate "C" not null,
     musicbrainz_id uuid,
     artwork_path   text,
     -- Words and prefixes to search by (library::search).
@@ -32,16 +32,18 @@ create table artist (
     constraint artist_identity unique nulls not distinct (name_key, musicbrainz_id),
     constraint artist_name_not_empty check (name <> '' and name_key <> '' and sort_key <> '')
 );
-create index artist_by_sort on artist (sort_key collate "C", id);
+create index artist_by_sort on artist (sort_key, id);
 create index artist_by_musicbrainz on artist (musicbrainz_id) where musicbrainz_id is not null;
 create index artist_search on artist using gin (search);
+-- For a slip of the finger, when nothing else was found.
+create index artist_alike on artist using gin (sort_key gin_trgm_ops);
 
 create table album (
     id               bigint generated always as identity,
     artist_id        bigint not null,
     title            text not null,
     title_key        text not null,
-    sort_key         text not null,
+    sort_key         text collate "C" not null,
     year             integer,
     -- The album's folder, relative to MUSIC_PATH: `artists/Artist/Album (Year)`. UTF-8, no `..`.
     path             text not null,
@@ -71,17 +73,21 @@ create table album (
     constraint album_source_known check (source in ('qobuz', 'lidarr', 'bandcamp', 'youtube', 'soundcloud', 'url', 'import')),
     constraint album_counts_not_negative check (total_tracks >= 0 and available_tracks >= 0 and disc_count >= 1)
 );
-create index album_by_sort on album (sort_key collate "C", id);
-create index album_by_artist on album (artist_id, year desc nulls last, sort_key collate "C", id);
+create index album_by_sort on album (sort_key, id);
+create index album_by_artist on album (artist_id, year desc nulls last, sort_key, id);
 create index album_by_age on album (created_at desc, id desc);
 create index album_by_musicbrainz on album (musicbrainz_id) where musicbrainz_id is not null;
+create index album_by_barcode on album (barcode) where barcode is not null;
 create index album_search on album using gin (search);
+create index album_alike on album using gin (sort_key gin_trgm_ops);
 
 create table track (
     id               bigint generated always as identity,
     album_id         bigint not null,
     title            text not null,
     title_key        text not null,
+    -- As in album; only for search.
+    sort_key         text collate "C" not null default '',
     -- The track's own artist where it differs from the album's.
     artist_name      text,
     disc_number      integer not null default 1,
@@ -123,6 +129,7 @@ create table track (
 create index track_by_album on track (album_id, disc_number, track_number, id);
 create index track_by_essence on track (essence) where essence is not null;
 create index track_unread on track (id) where checksum is null;
+create index track_by_sort on track (sort_key, id);
 create index track_search on track using gin (search);
 
 -- Totals that cost nothing to read: each statement adds what it changed.
@@ -143,7 +150,7 @@ create trigger album_counted_out after delete on album referencing old table as 
 create trigger track_counted_in after insert on track referencing new table as new_row for each statement execute function library_counted('track_count');
 create trigger track_counted_out after delete on track referencing old table as old_row for each statement execute function library_counted('track_count');
 
--- available_tracks is the number of track rows, whoever adds or removes them.
+-- available_tracks is the number of track rows, whoever adds, removes or moves them.
 create function album_tracks_counted() returns trigger language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
@@ -156,9 +163,23 @@ end $$;
 create trigger track_counted_into_album after insert on track referencing new table as new_row for each statement execute function album_tracks_counted();
 create trigger track_counted_out_of_album after delete on track referencing old table as old_row for each statement execute function album_tracks_counted();
 
+create function album_track_moved() returns trigger language plpgsql as $$
+begin
+    update album a set available_tracks = available_tracks + n
+        from (select album_id, sum(sign) n
+              from (select n.album_id, 1 as sign from new_row n join old_row o using (id) where n.album_id <> o.album_id
+                    union all
+                    select o.album_id, -1 from new_row n join old_row o using (id) where n.album_id <> o.album_id) moved
+              group by 1) c
+        where a.id = c.album_id;
+    return null;
+end $$;
+create trigger track_moved_between_albums after update on track referencing new table as new_row old table as old_row for each statement execute function album_track_moved();
+
 create table heart (
     id         bigint generated always as identity,
     user_id    bigint not null,
+    -- The user follows the artist: albums that come later are hearted too.
     artist_id  bigint,
     album_id   bigint,
     track_id   bigint,
@@ -179,7 +200,15 @@ create unique index heart_track on heart (user_id, track_id) where track_id is n
 create index heart_of_artist on heart (artist_id) where artist_id is not null;
 create index heart_of_album on heart (album_id) where album_id is not null;
 create index heart_of_track on heart (track_id) where track_id is not null;
-create index heart_newest on heart (user_id, created_at desc, id desc);
+create index heart_of_folder on heart (folder_of_album_id, user_id) where folder_of_album_id is not null;
+create index heart_newest on heart (user_id, id desc);
+
+create function heart_placed() returns trigger language plpgsql as $$
+begin
+    new.folder_of_album_id := coalesce(new.album_id, (select album_id from track where id = new.track_id));
+    return new;
+end $$;
+create trigger heart_placed before insert on heart for each row execute function heart_placed();
 
 -- The links that we made beneath `users/`: what is not here was put there by a person and is left alone.
 create table user_link (
@@ -190,45 +219,91 @@ create table user_link (
     album_id bigint not null,
     -- The name of the user's folder, which must outlive the user.
     username text not null,
+    -- Of the file that the link was made to: another one under this name was put there by a person.
+    inode    bigint not null,
     constraint user_link_pk primary key (user_id, path),
     constraint user_link_path_stays_inside check (path <> '' and path !~ '(^|/)\.\.?(/|$)' and path !~ '^/')
 );
 create index user_link_by_album on user_link (album_id, user_id);
 
--- Albums whose folder in a user's library may differ from the hearts: written with each change, emptied by the job.
+-- Albums whose folder in a user's library may differ from the hearts: written with each change, emptied by the job
+-- `hearts.reconcile_links`, but only of the version that it has seen.
+create sequence link_pending_version;
 create table link_pending (
     user_id  bigint not null,
     album_id bigint not null,
+    version  bigint not null default nextval('link_pending_version'),
     constraint link_pending_pk primary key (user_id, album_id)
 );
 
-create function heart_placed() returns trigger language plpgsql as $$
+-- One job a user. The update locks a job that waits already until this transaction commits: a worker cannot take it
+-- and find nothing yet.
+create function links_are_pending() returns trigger language plpgsql as $$
 begin
-    new.folder_of_album_id := coalesce(new.album_id, (select album_id from track where id = new.track_id));
-    return new;
-end $$;
-create trigger heart_placed before insert on heart for each row execute function heart_placed();
-
--- Whoever changes the rows, the links follow: one job a user, for just the albums that changed.
-create function heart_changed() returns trigger language plpgsql as $$
-begin
-    if tg_op = 'INSERT' then
-        insert into link_pending (user_id, album_id)
-            select distinct user_id, folder_of_album_id from new_row where folder_of_album_id is not null on conflict do nothing;
-        insert into job (queue, kind, unique_key, payload, priority)
-            select 'imports', 'hearts.reconcile_links', 'user:' || user_id, jsonb_build_object('user_id', user_id), -10
-            from (select distinct user_id from new_row where folder_of_album_id is not null) u on conflict do nothing;
-    else
-        insert into link_pending (user_id, album_id)
-            select distinct user_id, folder_of_album_id from old_row where folder_of_album_id is not null on conflict do nothing;
-        insert into job (queue, kind, unique_key, payload, priority)
-            select 'imports', 'hearts.reconcile_links', 'user:' || user_id, jsonb_build_object('user_id', user_id), -10
-            from (select distinct user_id from old_row where folder_of_album_id is not null) u on conflict do nothing;
-    end if;
+    insert into job (queue, kind, unique_key, payload, priority)
+        select 'imports', 'hearts.reconcile_links', 'user:' || user_id, jsonb_build_object('user_id', user_id), -10
+        from (select distinct user_id from new_row order by user_id) u
+        on conflict (kind, unique_key) where state = 'available' do update set run_at = least(job.run_at, now());
+    perform pg_notify('barbossa_job', 'imports');
     return null;
 end $$;
-create trigger heart_added after insert on heart referencing new table as new_row for each statement execute function heart_changed();
-create trigger heart_removed after delete on heart referencing old table as old_row for each statement execute function heart_changed();
+create trigger link_pending_added after insert on link_pending referencing new table as new_row for each statement execute function links_are_pending();
+create trigger link_pending_renewed after update on link_pending referencing new table as new_row for each statement execute function links_are_pending();
+
+-- Whoever changes the rows, the links follow: hearts come and go, with their album, track or user too.
+create function heart_changed() returns trigger language plpgsql as $$
+begin
+    insert into link_pending (user_id, album_id)
+        select distinct user_id, folder_of_album_id from changed_row where folder_of_album_id is not null order by 1, 2
+        on conflict (user_id, album_id) do update set version = excluded.version;
+    return null;
+end $$;
+create trigger heart_added after insert on heart referencing new table as changed_row for each statement execute function heart_changed();
+create trigger heart_removed after delete on heart referencing old table as changed_row for each statement execute function heart_changed();
+
+-- Tracks of an album that someone has hearted come, go, move or get another file.
+create function linked_track_came_or_went() returns trigger language plpgsql as $$
+begin
+    insert into link_pending (user_id, album_id)
+        select distinct h.user_id, h.folder_of_album_id
+        from (select distinct album_id from changed_row) c join heart h on h.folder_of_album_id = c.album_id order by 1, 2
+        on conflict (user_id, album_id) do update set version = excluded.version;
+    return null;
+end $$;
+create trigger linked_track_added after insert on track referencing new table as changed_row for each statement execute function linked_track_came_or_went();
+create trigger linked_track_removed after delete on track referencing old table as changed_row for each statement execute function linked_track_came_or_went();
+
+create function linked_track_changed() returns trigger language plpgsql as $$
+begin
+    -- A heart on a track goes with it to another album.
+    with moved as (
+        select n.id, n.album_id, o.album_id as left_album_id from new_row n join old_row o using (id) where n.album_id <> o.album_id
+    ), left_behind as (
+        insert into link_pending (user_id, album_id)
+            select distinct h.user_id, m.left_album_id from moved m join heart h on h.folder_of_album_id = m.left_album_id order by 1, 2
+            on conflict (user_id, album_id) do update set version = excluded.version
+    )
+    update heart h set folder_of_album_id = m.album_id from moved m where h.track_id = m.id;
+    insert into link_pending (user_id, album_id)
+        select distinct h.user_id, h.folder_of_album_id
+        from (select distinct n.album_id from new_row n join old_row o using (id)
+              where (n.album_id, n.path, n.size_bytes, n.modified_at) is distinct from (o.album_id, o.path, o.size_bytes, o.modified_at)) c
+            join heart h on h.folder_of_album_id = c.album_id order by 1, 2
+        on conflict (user_id, album_id) do update set version = excluded.version;
+    return null;
+end $$;
+create trigger linked_track_changed after update on track referencing new table as new_row old table as old_row for each statement execute function linked_track_changed();
+
+create function linked_album_changed() returns trigger language plpgsql as $$
+begin
+    insert into link_pending (user_id, album_id)
+        select distinct h.user_id, h.folder_of_album_id
+        from new_row n join old_row o using (id) join heart h on h.folder_of_album_id = n.id
+        where (n.path, n.artwork_path) is distinct from (o.path, o.artwork_path) order by 1, 2
+        on conflict (user_id, album_id) do update set version = excluded.version;
+    return null;
+end $$;
+create trigger linked_album_changed after update on album referencing new table as new_row old table as old_row for each statement execute function linked_album_changed();
 
 create table import (
     id             bigint generated always as identity,

@@ -1,0 +1,171 @@
+//! The heart itself: what is inserted and deleted when a person clicks. The links on the disk follow by triggers.
+
+use serde_json::json;
+use tokio_postgres::Row;
+
+use crate::db::Sql;
+use crate::error::{Error, Result};
+use crate::events::{self, Audience};
+
+// Two clicks of one user at once would each miss the other's heart when they ask whether all tracks are hearted now.
+const ONE_AT_A_TIME: &str = "select id from app_user where id = $1 for no key update";
+
+/// What a click was on, for the activity log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The artist's name.
+    pub artist: String,
+    /// The album's title, if it was on an album or a track.
+    pub album: Option<String>,
+    /// The track's title, if it was on a track.
+    pub track: Option<String>,
+}
+
+// -- albums
+
+const ALBUM: &str = "select r.name, a.title from album a join artist r on r.id = a.artist_id where a.id = $1";
+const HEART_ALBUM: &str = "insert into heart (user_id, album_id) values ($1, $2) on conflict do nothing";
+const UNHEART_ALBUM: &str = "delete from heart where user_id = $1 and album_id = $2";
+
+/// Hearts an album; whether it was not hearted before.
+pub async fn heart_album(tx: &impl Sql, user_id: i64, album_id: i64) -> Result<(bool, Subject)> {
+    tx.row(ONE_AT_A_TIME, &[&user_id]).await?;
+    let row = tx.maybe_row(ALBUM, &[&album_id]).await?.ok_or(Error::NotFound("Album not found"))?;
+    let is_new = tx.run(HEART_ALBUM, &[&user_id, &album_id]).await? > 0;
+    Ok((is_new, Subject { artist: row.get(0), album: row.get(1), track: None }))
+}
+
+/// Takes the heart from an album; hearts on single tracks of it stay. None when there was none.
+pub async fn unheart_album(tx: &impl Sql, user_id: i64, album_id: i64) -> Result<Option<Subject>> {
+    tx.row(ONE_AT_A_TIME, &[&user_id]).await?;
+    if tx.run(UNHEART_ALBUM, &[&user_id, &album_id]).await? == 0 {
+        return Ok(None);
+    }
+    let row = tx.row(ALBUM, &[&album_id]).await?;
+    Ok(Some(Subject { artist: row.get(0), album: row.get(1), track: None }))
+}
+
+// -- tracks
+
+const TRACK: &str = "select coalesce(t.artist_name, r.name), a.title, t.title, a.id,
+        exists (select from heart h where h.user_id = $1 and h.track_id = t.id),
+        exists (select from heart h where h.user_id = $1 and h.album_id = a.id)
+    from track t join album a on a.id = t.album_id join artist r on r.id = a.artist_id where t.id = $2";
+const HEART_TRACK: &str = "insert into heart (user_id, track_id) values ($1, $2) on conflict do nothing";
+const UNHEART_TRACK: &str = "delete from heart where user_id = $1 and track_id = $2";
+// An album of which tracks are still missing is not hearted by its few first ones.
+const ALL_ARE_HEARTED: &str = "select a.available_tracks >= a.total_tracks and not exists (
+        select from track t where t.album_id = a.id
+            and not exists (select from heart h where h.user_id = $1 and h.track_id = t.id))
+    from album a where a.id = $2";
+const UNHEART_TRACKS_OF_ALBUM: &str =
+    "delete from heart where user_id = $1 and folder_of_album_id = $2 and track_id is not null";
+const HEART_OTHER_TRACKS: &str = "insert into heart (user_id, track_id)
+    select $1, id from track where album_id = $2 and id <> $3 on conflict do nothing";
+
+struct TrackRow {
+    subject: Subject,
+    album_id: i64,
+    is_hearted: bool,
+    is_album_hearted: bool,
+}
+
+impl From<&Row> for TrackRow {
+    fn from(row: &Row) -> Self {
+        Self {
+            subject: Subject { artist: row.get(0), album: row.get(1), track: row.get(2) },
+            album_id: row.get(3),
+            is_hearted: row.get(4),
+            is_album_hearted: row.get(5),
+        }
+    }
+}
+
+/// Hearts a track; whether neither it nor its album was hearted before. The last missing track hearts the album.
+pub async fn heart_track(tx: &impl Sql, user_id: i64, track_id: i64) -> Result<(bool, Subject)> {
+    tx.row(ONE_AT_A_TIME, &[&user_id]).await?;
+    let row = tx.maybe_row(TRACK, &[&user_id, &track_id]).await?.ok_or(Error::NotFound("Track not found"))?;
+    let track = TrackRow::from(&row);
+    if track.is_hearted || track.is_album_hearted {
+        return Ok((false, track.subject));
+    }
+    tx.run(HEART_TRACK, &[&user_id, &track_id]).await?;
+    if tx.row(ALL_ARE_HEARTED, &[&user_id, &track.album_id]).await?.get(0) {
+        tx.run(UNHEART_TRACKS_OF_ALBUM, &[&user_id, &track.album_id]).await?;
+        tx.run(HEART_ALBUM, &[&user_id, &track.album_id]).await?;
+    }
+    Ok((true, track.subject))
+}
+
+/// Takes the heart from a track; if its album is hearted, the other tracks keep theirs. None when there was none.
+pub async fn unheart_track(tx: &impl Sql, user_id: i64, track_id: i64) -> Result<Option<Subject>> {
+    tx.row(ONE_AT_A_TIME, &[&user_id]).await?;
+    let Some(row) = tx.maybe_row(TRACK, &[&user_id, &track_id]).await? else { return Ok(None) };
+    let track = TrackRow::from(&row);
+    tx.run(UNHEART_TRACK, &[&user_id, &track_id]).await?;
+    if track.is_album_hearted {
+        tx.run(HEART_OTHER_TRACKS, &[&user_id, &track.album_id, &track_id]).await?;
+        tx.run(UNHEART_ALBUM, &[&user_id, &track.album_id]).await?;
+    }
+    Ok((track.is_hearted || track.is_album_hearted).then_some(track.subject))
+}
+
+// -- artists
+
+const ARTIST: &str = "select name from artist where id = $1";
+const FOLLOW: &str = "insert into heart (user_id, artist_id) values ($1, $2) on conflict do nothing";
+const UNFOLLOW: &str = "delete from heart where user_id = $1 and artist_id = $2";
+const HEART_ALBUMS_OF_ARTIST: &str = "insert into heart (user_id, album_id)
+    select $1, id from album where artist_id = $2 order by id on conflict do nothing";
+const UNHEART_ALBUMS_OF_ARTIST: &str = "with gone as (
+        delete from heart where user_id = $1 and folder_of_album_id in (select id from album where artist_id = $2)
+        returning folder_of_album_id)
+    select count(distinct folder_of_album_id) from gone";
+
+/// Follows an artist and hearts all albums; how many were not hearted before.
+pub async fn heart_artist(tx: &impl Sql, user_id: i64, artist_id: i64) -> Result<(u64, Subject)> {
+    tx.row(ONE_AT_A_TIME, &[&user_id]).await?;
+    let artist = artist(tx, artist_id).await?;
+    tx.run(FOLLOW, &[&user_id, &artist_id]).await?;
+    let added = tx.run(HEART_ALBUMS_OF_ARTIST, &[&user_id, &artist_id]).await?;
+    Ok((added, artist))
+}
+
+/// Follows an artist no more and takes all hearts from the albums and tracks; from how many albums.
+pub async fn unheart_artist(tx: &impl Sql, user_id: i64, artist_id: i64) -> Result<(i64, Subject)> {
+    tx.row(ONE_AT_A_TIME, &[&user_id]).await?;
+    let artist = artist(tx, artist_id).await?;
+    tx.run(UNFOLLOW, &[&user_id, &artist_id]).await?;
+    let removed = tx.row(UNHEART_ALBUMS_OF_ARTIST, &[&user_id, &artist_id]).await?.get(0);
+    Ok((removed, artist))
+}
+
+async fn artist(tx: &impl Sql, artist_id: i64) -> Result<Subject> {
+    let row = tx.maybe_row(ARTIST, &[&artist_id]).await?.ok_or(Error::NotFound("Artist not found"))?;
+    Ok(Subject { artist: row.get(0), album: None, track: None })
+}
+
+const HEART_FOR_FOLLOWERS: &str = "insert into heart (user_id, album_id)
+    select user_id, $2 from heart where artist_id = $1 order by user_id on conflict do nothing returning user_id";
+
+/// Hearts a new album for everyone who follows its artist, and tells them; who they are. For whoever adds an album, in
+/// the same transaction.
+pub async fn follow(tx: &impl Sql, artist_id: i64, album_id: i64) -> Result<Vec<i64>> {
+    let rows = tx.rows(HEART_FOR_FOLLOWERS, &[&artist_id, &album_id]).await?;
+    let followers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    if followers.is_empty() {
+        return Ok(followers);
+    }
+    let row = tx.row(ALBUM, &[&album_id]).await?;
+    let (artist, title): (&str, &str) = (row.get(0), row.get(1));
+    let notification = json!({
+        "title": "New Album Added",
+        "message": format!("'{title}' by {artist} added to your library"),
+        "album_id": album_id,
+        "artist_id": artist_id,
+    });
+    for user_id in &followers {
+        events::publish(tx, "notification", Audience::User(*user_id), &notification).await?;
+    }
+    Ok(followers)
+}

@@ -1,0 +1,259 @@
+//! The routes of hearts: click, unclick, and the user's own library. Everyone changes only what is theirs.
+//!
+//! A click commits the rows; then the answer waits a little for the worker to make the links, so that they stand when
+//! it arrives. A worker that is busy or away makes the answer say `pending`, and the links follow.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::heart::{self, Subject};
+use super::mine::{self, LovedAlbums};
+use super::reconcile::jobs_of;
+use crate::activity;
+use crate::app::App;
+use crate::auth::{Client, User};
+use crate::db::Sql;
+use crate::error::Result;
+use crate::events::{self, Audience};
+use crate::input::{Path, Query};
+use crate::jobs::{self, End};
+use crate::library::{self, PageQuery};
+
+/// How long an answer waits for the links.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// All of them, to stand beneath `/api`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/me/library", get(my_albums))
+        .route("/me/library/artists", get(my_artists))
+        .route("/me/library/artists/{id}/albums", get(my_albums_of_artist))
+        .route("/me/library/tracks", get(my_tracks))
+        .route("/me/library/albums/{id}", post(heart_album).delete(unheart_album))
+        .route("/me/library/tracks/{id}", post(heart_track).delete(unheart_track))
+        .route("/me/library/artists/{id}", post(heart_artist).delete(unheart_artist))
+}
+
+// -- the user's own library
+
+async fn my_albums(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
+    let page = mine::albums(&app.db.get().await?, user.id, &query.check()?).await?;
+    Ok(library::json(&LovedAlbums::from(&page)))
+}
+
+async fn my_artists(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
+    Ok(library::json(&mine::artists(&app.db.get().await?, user.id, &query.check()?).await?))
+}
+
+async fn my_albums_of_artist(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
+    Ok(library::json(&mine::albums_of_artist(&app.db.get().await?, user.id, id).await?))
+}
+
+async fn my_tracks(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
+    Ok(library::json(&mine::tracks(&app.db.get().await?, user.id, &query.check()?).await?))
+}
+
+// -- clicks
+
+/// What a click is answered with.
+#[derive(Debug, Serialize)]
+struct Answer {
+    message: String,
+    /// The links are on their way, but do not stand yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pending: bool,
+    /// Why there are no links, although the heart is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
+}
+
+/// What can be hearted.
+#[derive(Debug, Clone, Copy)]
+enum Thing {
+    Album,
+    Track,
+    Artist,
+}
+
+impl Thing {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Album => "album",
+            Self::Track => "track",
+            Self::Artist => "artist",
+        }
+    }
+}
+
+async fn heart_album(
+    app: State<App>,
+    user: User,
+    client: Client,
+    id: Path<i64>,
+) -> Result<axum::Json<Answer>> {
+    click(&app, &user, &client, true, Thing::Album, id.0).await
+}
+
+async fn unheart_album(
+    app: State<App>,
+    user: User,
+    client: Client,
+    id: Path<i64>,
+) -> Result<axum::Json<Answer>> {
+    click(&app, &user, &client, false, Thing::Album, id.0).await
+}
+
+async fn heart_track(
+    app: State<App>,
+    user: User,
+    client: Client,
+    id: Path<i64>,
+) -> Result<axum::Json<Answer>> {
+    click(&app, &user, &client, true, Thing::Track, id.0).await
+}
+
+async fn unheart_track(
+    app: State<App>,
+    user: User,
+    client: Client,
+    id: Path<i64>,
+) -> Result<axum::Json<Answer>> {
+    click(&app, &user, &client, false, Thing::Track, id.0).await
+}
+
+async fn heart_artist(
+    app: State<App>,
+    user: User,
+    client: Client,
+    id: Path<i64>,
+) -> Result<axum::Json<Answer>> {
+    click(&app, &user, &client, true, Thing::Artist, id.0).await
+}
+
+async fn unheart_artist(
+    app: State<App>,
+    user: User,
+    client: Client,
+    id: Path<i64>,
+) -> Result<axum::Json<Answer>> {
+    click(&app, &user, &client, false, Thing::Artist, id.0).await
+}
+
+/// The rows, the activity log and the event in one transaction; then the links.
+async fn click(
+    app: &App,
+    user: &User,
+    client: &Client,
+    is_heart: bool,
+    thing: Thing,
+    id: i64,
+) -> Result<axum::Json<Answer>> {
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    let (message, details) = change(&tx, user.id, is_heart, thing, id).await?;
+    let mut jobs = Vec::new();
+    if let Some(details) = details {
+        let action = if is_heart { "heart" } else { "unheart" };
+        note(&tx, user, client, action, (thing.name(), id), details).await?;
+        jobs = jobs_of(&tx, user.id).await?;
+    }
+    tx.commit().await?;
+    // Others may have the connection while this answer waits.
+    drop(connection);
+    Ok(axum::Json(answer(app, message, &jobs).await))
+}
+
+/// What to answer, and for the activity log what was changed, if anything was.
+async fn change(
+    tx: &impl Sql,
+    user_id: i64,
+    is_heart: bool,
+    thing: Thing,
+    id: i64,
+) -> Result<(String, Option<Value>)> {
+    Ok(match (thing, is_heart) {
+        (Thing::Album, true) => {
+            let (is_new, album) = heart::heart_album(tx, user_id, id).await?;
+            let message = if is_new { "Album added to library" } else { "Album already in library" };
+            (message.into(), is_new.then(|| album.details()))
+        }
+        (Thing::Album, false) => {
+            let album = heart::unheart_album(tx, user_id, id).await?;
+            let message = if album.is_some() { "Album removed from library" } else { "Album not in library" };
+            (message.into(), album.map(|a| a.details()))
+        }
+        (Thing::Track, true) => {
+            let (is_new, track) = heart::heart_track(tx, user_id, id).await?;
+            let message = if is_new { "Track added to library" } else { "Track already in library" };
+            (message.into(), is_new.then(|| track.details()))
+        }
+        (Thing::Track, false) => {
+            let track = heart::unheart_track(tx, user_id, id).await?;
+            let message = if track.is_some() { "Track removed from library" } else { "Track not in library" };
+            (message.into(), track.map(|t| t.details()))
+        }
+        (Thing::Artist, true) => {
+            let (added, artist) = heart::heart_artist(tx, user_id, id).await?;
+            let message = match added {
+                0 => "All albums already in library".to_owned(),
+                n => format!("Added {n} album(s) to library"),
+            };
+            (message, Some(artist.details_with("album_count", added)))
+        }
+        (Thing::Artist, false) => {
+            let (removed, artist) = heart::unheart_artist(tx, user_id, id).await?;
+            let message = match removed {
+                0 => "No albums in library".to_owned(),
+                n => format!("Removed {n} album(s) from library"),
+            };
+            (message, Some(artist.details_with("album_count", removed)))
+        }
+    })
+}
+
+impl Subject {
+    fn details(&self) -> Value {
+        json!({ "artist": self.artist, "album": self.album, "track": self.track })
+    }
+
+    fn details_with(&self, key: &str, number: impl Into<Value>) -> Value {
+        json!({ "artist": self.artist, key: number.into() })
+    }
+}
+
+/// The activity log for everyone's memory, the event for this user's other windows.
+async fn note(
+    tx: &impl Sql,
+    user: &User,
+    client: &Client,
+    action: &str,
+    (entity, id): (&str, i64),
+    details: Value,
+) -> Result<()> {
+    let address = client.address_text();
+    activity::record(tx, Some(user.id), action, Some((entity, id)), Some(&details), address.as_deref())
+        .await?;
+    let event = json!({ "entity_type": entity, "entity_id": id, "action": action });
+    events::publish(tx, "library:updated", Audience::User(user.id), &event).await?;
+    Ok(())
+}
+
+/// Waits a little for the links.
+async fn answer(app: &App, message: String, jobs: &[i64]) -> Answer {
+    if jobs.is_empty() {
+        return Answer { message, pending: false, warning: None };
+    }
+    let ended = jobs::wait(app, jobs, PATIENCE).await;
+    let warning = ended.iter().find_map(|job| match &job.end {
+        End::Completed(_) => None,
+        End::Cancelled(reason) => Some(reason.clone()),
+        End::Discarded(_) => Some("The files could not be linked; the journal has the details.".to_owned()),
+    });
+    Answer { message, pending: ended.len() < jobs.len(), warning }
+}

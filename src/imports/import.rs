@@ -1,0 +1,213 @@
+//! The row of an import: where a folder stands on its way in.
+//!
+//! `waiting → planned → published → recorded → done`, or `review`, `rejected`, `duplicate`, `failed`. The first four
+//! are on their way: one such row a folder (`import_in_progress`), and whoever finds one goes on from there.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+
+use super::identify::Identified;
+use super::plan::{Ending, Plan};
+use crate::db::Sql;
+use crate::error::Result;
+
+/// Where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing is decided, nothing is moved.
+    Waiting,
+    /// The plan is written; the disk may show any part of it.
+    Planned,
+    /// The files stand in the library; the rows do not know it.
+    Published,
+    /// The rows know it; the source's names may still be there.
+    Recorded,
+    /// Any of the last states.
+    Ended,
+}
+
+/// An import on its way.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The row.
+    pub id: i64,
+    /// `import`, `qobuz`, …
+    pub source: String,
+    /// Who asked for it.
+    pub requested_by: Option<i64>,
+    /// Where it stands.
+    pub state: State,
+    /// What will be done, once it is planned.
+    pub plan: Option<Plan>,
+    /// The album's row, once it is recorded.
+    pub album_id: Option<i64>,
+}
+
+const FIND: &str = "select id, source, requested_by, state, plan, album_id from import
+    where source_path = $1 and state in ('waiting', 'planned', 'published', 'recorded')";
+const BEGIN: &str =
+    "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
+    on conflict (source_path) where state in ('waiting', 'planned', 'published', 'recorded') do nothing";
+const WAIT: &str =
+    "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
+const FORGET: &str = "delete from import where id = $1 and state = 'waiting'";
+const PLAN: &str = "update import set state = 'planned', plan = $2, evidence = $3, confidence = $4, suggested_artist = $5,
+        suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, reason = null, updated_at = now()
+    where id = $1 and state = 'waiting'";
+const UNPLAN: &str = "update import set state = 'waiting', plan = null, reason = $2, updated_at = now()
+    where id = $1 and state = 'planned'";
+const PUBLISHED: &str =
+    "update import set state = 'published', updated_at = now() where id = $1 and state = 'planned'";
+const RECORDED: &str = "update import set state = 'recorded', album_id = $2, path = $3, updated_at = now()
+    where id = $1 and state = 'published'";
+const END: &str =
+    "update import set state = $2, path = coalesce($3, path), reason = $4, notes = $5, finished_at = now(),
+        updated_at = now()
+    where id = $1 and finished_at is null";
+// The places that other imports on their way have already been promised.
+const PROMISED: &str = "select plan -> 'filing' ->> 'target' from import
+        where state in ('planned', 'published') and id <> $1 and plan -> 'filing' ->> 'target' is not null
+    union select a ->> 'target' from import, jsonb_array_elements(plan -> 'asides') a
+        where state in ('planned', 'published') and id <> $1";
+// One planner at a time, so that two imports of one album do not both find it new.
+const LOCK_PLANNING: &str = "select pg_advisory_xact_lock(7205759403792795)";
+
+impl Import {
+    /// The one on its way from this folder, if there is one.
+    pub async fn find(client: &impl Sql, source_path: &str) -> Result<Option<Self>> {
+        client.maybe_row(FIND, &[&source_path]).await?.map(Self::try_from).transpose()
+    }
+
+    /// The one on its way from this folder, made when there is none.
+    pub async fn begin(
+        client: &impl Sql,
+        source_path: &str,
+        source: &str,
+        requested_by: Option<i64>,
+        job_id: i64,
+    ) -> Result<Self> {
+        client.run(BEGIN, &[&source_path, &source, &requested_by, &job_id]).await?;
+        client.row(FIND, &[&source_path]).await?.try_into()
+    }
+
+    /// Says why it waits.
+    pub async fn waits(&self, client: &impl Sql, reason: &str) -> Result<()> {
+        client.run(WAIT, &[&self.id, &reason]).await?;
+        Ok(())
+    }
+
+    /// Takes the row back: the folder is gone, or was several.
+    pub async fn forget(&self, client: &impl Sql) -> Result<()> {
+        client.run(FORGET, &[&self.id]).await?;
+        Ok(())
+    }
+
+    /// Writes the plan down, with what it rests on.
+    pub async fn planned(&mut self, tx: &impl Sql, identified: &Identified, plan: Plan) -> Result<()> {
+        let release = &identified.release;
+        let text = |s: &str| Some(s.to_owned()).filter(|s| !s.is_empty());
+        let quality = release.tracks.first().map(|t| {
+            let q = t.quality;
+            json!({"sample_rate": q.sample_rate_hz, "bit_depth": q.bit_depth, "format": q.format.name()})
+        });
+        tx.run(
+            PLAN,
+            &[
+                &self.id,
+                &serde_json::to_value(&plan).map_err(anyhow::Error::from)?,
+                &serde_json::to_value(&identified.evidence).map_err(anyhow::Error::from)?,
+                &identified.confidence,
+                &text(&release.artist),
+                &text(&release.title),
+                &release.year,
+                &i32::try_from(release.tracks.len()).unwrap_or(i32::MAX),
+                &quality,
+            ],
+        )
+        .await?;
+        self.state = State::Planned;
+        self.plan = Some(plan);
+        Ok(())
+    }
+
+    /// Back to the start: the folder or the library changed after the plan was made.
+    pub async fn unplanned(&mut self, client: &impl Sql, reason: &str) -> Result<()> {
+        client.run(UNPLAN, &[&self.id, &reason]).await?;
+        self.state = State::Waiting;
+        self.plan = None;
+        Ok(())
+    }
+
+    /// The disk is as planned.
+    pub async fn published(&mut self, client: &impl Sql) -> Result<()> {
+        client.run(PUBLISHED, &[&self.id]).await?;
+        self.state = State::Published;
+        Ok(())
+    }
+
+    /// The library knows it.
+    pub async fn recorded(&mut self, tx: &impl Sql, album_id: i64, path: &str) -> Result<()> {
+        tx.run(RECORDED, &[&self.id, &album_id, &path]).await?;
+        self.state = State::Recorded;
+        self.album_id = Some(album_id);
+        Ok(())
+    }
+
+    /// It is over.
+    pub async fn end(
+        &mut self,
+        tx: &impl Sql,
+        state: &str,
+        path: Option<&str>,
+        reason: Option<&str>,
+        notes: Option<&str>,
+    ) -> Result<()> {
+        tx.run(END, &[&self.id, &state, &path, &reason, &notes]).await?;
+        self.state = State::Ended;
+        Ok(())
+    }
+
+    /// From here to the end of the transaction nobody else plans; the places that are promised to others.
+    pub async fn promised_places(&self, tx: &impl Sql) -> Result<HashSet<String>> {
+        tx.row(LOCK_PLANNING, &[]).await?;
+        Ok(tx.rows(PROMISED, &[&self.id]).await?.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+impl Ending {
+    /// As the row says it.
+    pub fn state(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Review => "review",
+            Self::Rejected => "rejected",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl TryFrom<Row> for Import {
+    type Error = crate::error::Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let state = match row.get("state") {
+            "waiting" => State::Waiting,
+            "planned" => State::Planned,
+            "published" => State::Published,
+            "recorded" => State::Recorded,
+            _ => State::Ended,
+        };
+        let plan: Option<Value> = row.get("plan");
+        let plan = plan.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?;
+        Ok(Self {
+            id: row.get("id"),
+            source: row.get("source"),
+            requested_by: row.get("requested_by"),
+            state,
+            plan,
+            album_id: row.get("album_id"),
+        })
+    }
+}

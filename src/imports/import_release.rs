@@ -1,0 +1,413 @@
+//! The job that takes one folder in, station by station. It may be stopped anywhere; run again, it goes on from what
+//! the row says.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::decide::{Case, decide};
+use super::draw::{Drawn, Taken};
+use super::identify::{Identified, identify, missing_tracks, tells_total};
+use super::import::{Import, State};
+use super::place::{Obstacle, Site, here};
+use super::plan::Plan;
+use super::read::{Candidate, NotReadable};
+use super::settle::{self, Rest};
+use super::tree::{Entry, Tree};
+use super::{inbox, record, require_library};
+use crate::db::{Client, Sql};
+use crate::error::Result;
+use crate::files::{self, path_to_text, safe_component, text_to_path};
+use crate::jobs::{self, Context, Job, Outcome, Queue};
+use crate::library::{self, ExistingAlbum, TwinQuery, identity_key};
+
+/// A folder is to be taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportRelease {
+    /// Relative to MUSIC_PATH, as `files::path_to_text` writes it.
+    pub path: String,
+    /// `import`, `qobuz`, …
+    pub source: String,
+    /// Who asked for it; none when it was found.
+    pub requested_by: Option<i64>,
+}
+
+impl Job for ImportRelease {
+    const KIND: &'static str = "imports.import_release";
+    const QUEUE: Queue = Queue::Imports;
+
+    fn unique_key(&self) -> Option<String> {
+        Some(self.path.clone())
+    }
+
+    async fn run(self, context: &Context) -> Result<Outcome> {
+        if let Err(alarm) = require_library(&context.app).await? {
+            tracing::error!(path = self.path, "nothing is imported: {alarm}");
+            return Ok(Outcome::Snooze(AWAY));
+        }
+        if !inbox::is_importable(&self.path) {
+            return Ok(Outcome::Cancel(format!("{} is no place where music arrives", self.path)));
+        }
+        let done = self.go_on(context).await;
+        match &done {
+            Err(error) if context.attempt >= Self::MAX_ATTEMPTS && !error.is_database_away() => {
+                self.give_up(context, &error.to_string()).await?;
+            }
+            _ => {}
+        }
+        done
+    }
+}
+
+/// Until the music folder is back.
+const AWAY: Duration = Duration::from_secs(30);
+/// Until somebody has made room, or has given us the right to read.
+const NEEDS_A_PERSON: Duration = Duration::from_secs(30);
+/// Until another import of the same album is through.
+const SOON: Duration = Duration::from_millis(500);
+
+/// What became of the folder before anything was moved.
+enum Prepared {
+    /// The plan is in the row.
+    Planned,
+    /// Later; why.
+    NotYet { reason: String, look_after: Duration },
+    /// Nothing to do here (any more); why.
+    Never(String),
+    /// Its releases are imports of their own.
+    Several(Vec<String>),
+}
+
+fn not_yet(reason: impl Into<String>, look_after: Duration) -> Prepared {
+    Prepared::NotYet { reason: reason.into(), look_after }
+}
+
+impl ImportRelease {
+    async fn go_on(&self, context: &Context) -> Result<Outcome> {
+        let mut client = context.app.db.get().await?;
+        let found = Import::find(&client, &self.path).await?;
+        let mut import = match found {
+            Some(import) => import,
+            None if !self.dir(context).is_dir() => return Ok(Outcome::Cancel("the folder is gone".into())),
+            None => Import::begin(&client, &self.path, &self.source, self.requested_by, context.id).await?,
+        };
+        loop {
+            if context.stop.is_cancelled() {
+                return Ok(Outcome::Snooze(Duration::ZERO));
+            }
+            let outcome = match import.state {
+                State::Waiting => self.wait_or_plan(context, &mut client, &mut import).await?,
+                State::Planned => self.place(context, &mut client, &mut import).await?,
+                State::Published => self.record(context, &mut client, &mut import).await?,
+                State::Recorded => self.retire(context, &mut client, &mut import).await?,
+                State::Ended => {
+                    let ending = import.plan.as_ref().map(|p| p.ending);
+                    return Ok(Outcome::Done(
+                        json!({"import_id": import.id, "state": ending, "album_id": import.album_id}),
+                    ));
+                }
+            };
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    async fn wait_or_plan(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
+        match self.prepare(context, client, import).await? {
+            Prepared::Planned => Ok(None),
+            Prepared::NotYet { reason, look_after } => {
+                tracing::debug!(path = self.path, "the folder waits: {reason}");
+                import.waits(client, &reason).await?;
+                Ok(Some(Outcome::Snooze(look_after.max(Duration::from_millis(100)))))
+            }
+            Prepared::Never(reason) => {
+                import.forget(client).await?;
+                Ok(Some(Outcome::Cancel(reason)))
+            }
+            Prepared::Several(paths) => {
+                import.forget(client).await?;
+                Ok(Some(Outcome::Done(json!({"releases": paths}))))
+            }
+        }
+    }
+
+    // -- stations one to four
+
+    async fn prepare(&self, context: &Context, client: &mut Client, import: &mut Import) -> Result<Prepared> {
+        let (dir, quiet) = (self.dir(context), inbox::quiet(&context.app));
+        let looked = blocking(move || settle::look(&dir, quiet)).await?;
+        let (tree, rested) = match looked {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Prepared::Never("the folder is gone".into()));
+            }
+            Err(e) => return Ok(not_yet(format!("the folder could not be read: {e}"), NEEDS_A_PERSON)),
+            Ok((_, Rest::Wait { reason, look_after })) => return Ok(not_yet(reason, look_after)),
+            Ok((_, Rest::ClockAhead)) => return Ok(not_yet("its file system's clock is ahead", quiet)),
+            Ok((_, Rest::Nothing(reason))) => return Ok(Prepared::Never(reason)),
+            Ok((tree, Rest::Settled(rested))) => (tree, rested),
+        };
+        let others = self.enqueue_others(client, &tree).await?;
+        if !tree.releases().contains_key(Path::new("")) {
+            return Ok(Prepared::Several(others));
+        }
+        let dir = self.dir(context);
+        let patience = Duration::from_secs(context.app.settings.imports.settle_incomplete_seconds.into());
+        match blocking(move || read(&dir, &tree, rested, patience)).await? {
+            Ok(candidate) => self.plan(context, client, import, candidate).await,
+            Err(waits) => Ok(waits),
+        }
+    }
+
+    /// The releases beneath this folder that are not the folder itself.
+    async fn enqueue_others(&self, client: &mut Client, tree: &Tree) -> Result<Vec<String>> {
+        let releases = tree.releases();
+        let others = releases.keys().filter(|r| !r.as_os_str().is_empty());
+        let paths: Vec<String> = others.map(|r| format!("{}/{}", self.path, path_to_text(r))).collect();
+        let tx = client.transaction().await?;
+        for path in &paths {
+            jobs::enqueue(&tx, &Self { path: path.clone(), ..self.clone() }).await?;
+        }
+        tx.commit().await?;
+        Ok(paths)
+    }
+
+    async fn plan(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+        candidate: Candidate,
+    ) -> Result<Prepared> {
+        let identified = identify(&candidate);
+        let tx = client.transaction().await?;
+        let promised = import.promised_places(&tx).await?;
+        let twin = find_twin(&tx, &identified).await?;
+        let essences: Vec<String> =
+            candidate.tracks.iter().filter_map(|t| Some(t.digest.as_ref()?.essence.clone())).collect();
+        let known = library::tracks_with_essence(&tx, &essences).await?;
+        let decision = decide(&Case {
+            identified: &identified,
+            essences: &essences,
+            damaged: candidate.damaged.len(),
+            is_total_told: tells_total(&candidate),
+            twin: twin.as_ref(),
+            known: &known,
+            min_confidence: context.app.settings.imports.min_confidence,
+            is_trusted: matches!(import.source.as_str(), "qobuz" | "bandcamp" | "lidarr"),
+        });
+        tracing::info!(path = self.path, confidence = identified.confidence, decision = ?decision, "decided");
+        let artist_folder = artist_folder(&tx, &identified).await?;
+        let drawn = Drawn {
+            names: Taken { music: context.app.music().to_owned(), promised },
+            artist_folder,
+            decision,
+            twin,
+            import_id: import.id,
+        };
+        let (plan, identified) = blocking(move || (drawn.plan(&candidate, &identified), identified)).await?;
+        let Some(plan) = plan else {
+            return Ok(not_yet("another folder of the same album is on its way in", SOON));
+        };
+        context.hold(&tx).await?;
+        import.planned(&tx, &identified, plan).await?;
+        tx.commit().await?;
+        Ok(Prepared::Planned)
+    }
+
+    // -- stations five and six, and the end
+
+    async fn place(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
+        let (site, plan) = self.site_and_plan(context, import)?;
+        let placed = blocking(move || carry_out(&site, &plan)).await?;
+        match placed {
+            Ok(()) => import.published(client).await.map(|()| None),
+            Err(obstacle @ (Obstacle::Changed(_) | Obstacle::Taken(_))) => {
+                let (site, id) = (self.site(context), import.id);
+                blocking(move || site.unstage(id)).await?.map_err(anyhow::Error::from)?;
+                import.unplanned(client, &obstacle.to_string()).await?;
+                Ok(Some(Outcome::Snooze(SOON)))
+            }
+            Err(full @ Obstacle::Full(_)) => {
+                tracing::error!(path = self.path, "an import waits: {full}");
+                import.waits(client, &full.to_string()).await?;
+                Ok(Some(Outcome::Snooze(NEEDS_A_PERSON)))
+            }
+            Err(other) => Err(anyhow::Error::from(other).into()),
+        }
+    }
+
+    async fn record(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
+        here("recording", &self.path).map_err(anyhow::Error::from)?;
+        let plan = import.plan.clone().ok_or_else(no_plan)?;
+        match &plan.filing {
+            Some(filing) => record::record(context, client, import, filing).await?,
+            // Nothing for the library: only the source is left to clear.
+            None => import.state = State::Recorded,
+        }
+        here("recorded", &self.path).map_err(anyhow::Error::from)?;
+        Ok(None)
+    }
+
+    async fn retire(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+    ) -> Result<Option<Outcome>> {
+        let (site, plan) = self.site_and_plan(context, import)?;
+        let retired = blocking(move || site.retire(&plan)).await?;
+        let left = retired.map_err(anyhow::Error::from)?;
+        here("retired", &self.path).map_err(anyhow::Error::from)?;
+        let plan = import.plan.clone().ok_or_else(no_plan)?;
+        if !left.is_empty() {
+            tracing::warn!(
+                path = self.path,
+                left = left.join(", "),
+                "not everything of the folder was imported"
+            );
+        }
+        record::end(context, client, import, &plan, &left).await?;
+        Ok(None)
+    }
+
+    /// After the last attempt: a reason for a person. What has reached the library is never given up.
+    async fn give_up(&self, context: &Context, reason: &str) -> Result<()> {
+        let client = context.app.db.get().await?;
+        let Some(mut import) = Import::find(&client, &self.path).await? else { return Ok(()) };
+        if import.state == State::Planned {
+            let (site, plan) = self.site_and_plan(context, &import)?;
+            let id = import.id;
+            let is_undone = blocking(move || {
+                let is_filed = plan.filing.as_ref().is_some_and(|f| site.is_published(f));
+                !is_filed && site.unstage(id).is_ok()
+            });
+            if !is_undone.await? {
+                return Ok(());
+            }
+        }
+        if matches!(import.state, State::Waiting | State::Planned) {
+            import.end(&client, "failed", None, Some(reason), None).await?;
+        }
+        Ok(())
+    }
+
+    fn dir(&self, context: &Context) -> PathBuf {
+        context.app.music().join(text_to_path(&self.path))
+    }
+
+    fn site(&self, context: &Context) -> Site {
+        Site { music: context.app.music().to_owned(), source: self.path.clone() }
+    }
+
+    fn site_and_plan(&self, context: &Context, import: &Import) -> Result<(Site, Plan)> {
+        Ok((self.site(context), import.plan.clone().ok_or_else(no_plan)?))
+    }
+}
+
+fn no_plan() -> anyhow::Error {
+    anyhow::anyhow!("an import on its way has no plan")
+}
+
+/// Work on the disk, off the runtime's threads; a panic in it is an error.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
+}
+
+/// Station one: all that can be known of the folder without the database.
+fn read(
+    dir: &Path,
+    tree: &Tree,
+    rested: Duration,
+    patience: Duration,
+) -> std::result::Result<Candidate, Prepared> {
+    if let Some(folder) = tree.folders.iter().map(|(f, _)| dir.join(f)).find(|f| !files::may_change(f)) {
+        let reason =
+            format!("we may not move files out of {}: its group needs the right to write", folder.display());
+        return Err(not_yet(reason, NEEDS_A_PERSON));
+    }
+    let releases = tree.releases();
+    let entries: &[&Entry] = releases.get(Path::new("")).map_or(&[], Vec::as_slice);
+    let waits = |not_readable: NotReadable| match not_readable {
+        NotReadable::Changed => not_yet("it changed while it was read", SOON),
+        NotReadable::Refused(reason) => not_yet(reason, NEEDS_A_PERSON),
+    };
+    let mut candidate = Candidate::read(dir, entries).map_err(waits)?;
+    if rested < patience {
+        let look_after = patience - rested;
+        let missing = missing_tracks(&candidate);
+        if missing > 0 {
+            return Err(not_yet(
+                format!("{missing} of the tracks that its tags tell of are not here yet"),
+                look_after,
+            ));
+        }
+        // Some programs make all files first and fill them then.
+        if let Some(damaged) = candidate.damaged.first() {
+            let name = path_to_text(&damaged.file.relative);
+            return Err(not_yet(format!("{name} is not complete yet: {}", damaged.reason), look_after));
+        }
+    }
+    candidate.read_whole().map_err(waits)?;
+    match Tree::of(dir) {
+        Ok(after) if after == *tree => Ok(candidate),
+        _ => Err(not_yet("it changed while it was read", SOON)),
+    }
+}
+
+async fn find_twin(tx: &impl Sql, identified: &Identified) -> Result<Option<ExistingAlbum>> {
+    let release = &identified.release;
+    if release.artist.is_empty() || release.title.is_empty() {
+        return Ok(None);
+    }
+    let asked = TwinQuery {
+        artist: &release.artist,
+        title: &release.title,
+        year: release.year,
+        musicbrainz_id: release.release_id,
+        barcode: release.barcode.as_deref(),
+    };
+    library::find_twin(tx, &asked).await
+}
+
+const FOLDER_OF_ARTIST: &str =
+    "select split_part(b.path, '/', 2) from artist a join album b on b.artist_id = a.id
+    where a.name_key = $1 and b.path like 'artists/%/%' order by b.id limit 1";
+
+/// The folder that the artist has already, however the name is written this time.
+async fn artist_folder(tx: &impl Sql, identified: &Identified) -> Result<String> {
+    let artist = &identified.release.artist;
+    let there = tx.maybe_row(FOLDER_OF_ARTIST, &[&identity_key(artist)]).await?;
+    Ok(there.map_or_else(|| safe_component(artist), |row| row.get(0)))
+}
+
+/// Station five, in the plan's order.
+fn carry_out(site: &Site, plan: &Plan) -> Result<(), Obstacle> {
+    here("planned", &site.source)?;
+    match &plan.filing {
+        Some(filing) => {
+            site.stage(filing)?;
+            here("staged", &site.source)?;
+            site.publish(filing)?;
+        }
+        None => plan.asides.iter().try_for_each(|aside| site.set_aside(aside))?,
+    }
+    here("published", &site.source)
+}

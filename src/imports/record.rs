@@ -1,0 +1,168 @@
+//! Sixth station: the library's rows, the hearts of followers, the activity log and the announcement, in one
+//! transaction; before it nobody sees the album, after it everybody does.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::identify::{Release, ReleaseTrack};
+use super::import::Import;
+use super::plan::{Ending, Filing, Plan, Step};
+use crate::activity;
+use crate::db::{Client, Sql};
+use crate::error::Result;
+use crate::events::{self, Audience};
+use crate::hearts;
+use crate::jobs::Context;
+use crate::library::{self, NewAlbum, NewTrack};
+
+/// Records what was published.
+pub async fn record(
+    context: &Context,
+    client: &mut Client,
+    import: &mut Import,
+    filing: &Filing,
+) -> Result<()> {
+    let tx = client.transaction().await?;
+    context.hold(&tx).await?;
+    let album = new_album(filing, import);
+    let recorded = library::record(&tx, std::slice::from_ref(&album)).await?;
+    let recorded = recorded.first().ok_or_else(|| anyhow::anyhow!("the library recorded nothing"))?;
+    if recorded.is_new {
+        hearts::follow(&tx, recorded.artist_id, recorded.album_id).await?;
+    }
+    import.recorded(&tx, recorded.album_id, &filing.target).await?;
+    let details = json!({
+        "import_id": import.id, "path": filing.target, "tracks": album.tracks.len(), "source": import.source,
+        "added_to_existing": !recorded.is_new,
+    });
+    let entity = Some(("album", recorded.album_id));
+    activity::record(&tx, import.requested_by, "album_imported", entity, Some(&details), None).await?;
+    let told = json!({
+        "import_id": import.id, "album_id": recorded.album_id, "album_title": album.title,
+        "artist_name": album.artist, "source": import.source,
+    });
+    events::publish(&tx, "import:complete", Audience::Everyone, &told).await?;
+    let updated = json!({"album_ids": [recorded.album_id], "artist_ids": [recorded.artist_id]});
+    events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends an import that filed nothing, or whose source is gone now.
+pub async fn end(
+    context: &Context,
+    client: &mut Client,
+    import: &mut Import,
+    plan: &Plan,
+    left: &[String],
+) -> Result<()> {
+    let tx = client.transaction().await?;
+    context.hold(&tx).await?;
+    let path = plan.asides.first().filter(|_| plan.ending != Ending::Done).map(|a| a.target.as_str());
+    let notes = notes(plan, left);
+    import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
+    if plan.ending != Ending::Done {
+        let action = format!("import_{}", plan.ending.state());
+        let details = json!({"import_id": import.id, "path": path, "reason": plan.reason});
+        activity::record(&tx, import.requested_by, &action, None, Some(&details), None).await?;
+    }
+    if plan.ending == Ending::Review {
+        let told = tx.row(SUGGESTED, &[&import.id]).await?.get::<_, serde_json::Value>(0);
+        events::publish(&tx, "import:review", Audience::Admins, &told).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+const SUGGESTED: &str =
+    "select jsonb_build_object('review_id', id, 'path', path, 'suggested_artist', suggested_artist,
+        'suggested_album', suggested_album, 'confidence', confidence, 'reason', reason)
+    from import where id = $1";
+
+/// What a person may want to know of an import that ended well.
+fn notes(plan: &Plan, left: &[String]) -> Option<String> {
+    let mut notes = Vec::new();
+    if plan.ending == Ending::Done {
+        for aside in &plan.asides {
+            let reason = aside.reason.as_deref().unwrap_or("they are in the library already");
+            notes.push(format!("{} files went to {}: {reason}", aside.steps.len(), aside.target));
+        }
+    }
+    if !left.is_empty() {
+        notes.push(format!("left where they were: {}", left.join(", ")));
+    }
+    Some(notes.join("\n")).filter(|n| !n.is_empty())
+}
+
+fn new_album(filing: &Filing, import: &Import) -> NewAlbum {
+    let release = &filing.release;
+    let tracks = release.tracks.iter().zip(&filing.steps);
+    NewAlbum {
+        path: filing.target.clone(),
+        artwork_path: filing.artwork_path.clone(),
+        source: import.source.clone(),
+        imported_by: import.requested_by,
+        tracks: tracks.map(|(track, step)| new_track(track, step, &filing.target)).collect(),
+        ..of_release(release)
+    }
+}
+
+/// What a release says of its album; where it lies and what is in it is not in there.
+pub fn of_release(release: &Release) -> NewAlbum {
+    NewAlbum {
+        artist: release.artist.clone(),
+        artist_sort: release.artist_sort.clone(),
+        artist_musicbrainz_id: release.artist_id,
+        title: release.title.clone(),
+        year: release.year,
+        total_tracks: release.total_tracks.try_into().unwrap_or(i32::MAX),
+        disc_count: release.disc_count.max(1).try_into().unwrap_or(i32::MAX),
+        genre: release.genre.clone(),
+        label: release.label.clone(),
+        catalog_number: release.catalog_number.clone(),
+        barcode: release.barcode.clone(),
+        musicbrainz_id: release.release_id,
+        release_type: release.release_type.clone(),
+        is_compilation: release.is_compilation,
+        source: "import".into(),
+        ..NewAlbum::default()
+    }
+}
+
+fn new_track(track: &ReleaseTrack, step: &Step, target: &str) -> NewTrack {
+    let checksum = step.checksum.as_deref().and_then(|hex| blake3::Hash::from_hex(hex).ok());
+    NewTrack {
+        path: format!("{target}/{}", step.to),
+        size_bytes: step.size_bytes.try_into().unwrap_or(i64::MAX),
+        modified_at: step.modified_at,
+        checksum: checksum.map(|hash| *hash.as_bytes()),
+        essence: step.essence.clone(),
+        ..of_track(track)
+    }
+}
+
+/// What a release says of a track; where it lies is not in there.
+pub fn of_track(track: &ReleaseTrack) -> NewTrack {
+    let quality = &track.quality;
+    let number = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok());
+    NewTrack {
+        title: track.title.clone(),
+        artist_name: track.artist_name.clone(),
+        disc_number: track.disc_number.max(1).try_into().unwrap_or(1),
+        track_number: track.track_number.try_into().unwrap_or(0),
+        duration_ms: i64::try_from(quality.duration_ms).ok(),
+        path: String::new(),
+        size_bytes: 0,
+        modified_at: Timestamp::UNIX_EPOCH,
+        format: quality.format.name().into(),
+        sample_rate_hz: number(quality.sample_rate_hz),
+        bit_depth: quality.bit_depth.map(Into::into),
+        bitrate_kbps: number(quality.bitrate_kbps),
+        channels: quality.channels.map(Into::into),
+        is_lossy: quality.is_lossy,
+        checksum: None,
+        essence: None,
+        isrc: track.isrc.clone(),
+        composer: track.composer.clone(),
+        genre: track.genre.clone(),
+        musicbrainz_id: track.recording_id,
+    }
+}

@@ -1,0 +1,116 @@
+//! Artists: the row as clients see it, and the ways to list them.
+
+use serde::{Serialize, Serializer};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::page::{Asked, Page, cut, page_start};
+use crate::db::Sql;
+use crate::error::Result;
+
+/// An artist, as one user sees it.
+#[derive(Debug, Serialize)]
+pub struct Artist<'r> {
+    /// The row.
+    pub id: i64,
+    /// As written.
+    pub name: &'r str,
+    /// As sorted: `Beatles, The`.
+    pub sort_name: &'r str,
+    /// The folder, relative to MUSIC_PATH, when all albums lie in one.
+    pub path: Option<&'r str>,
+    /// The picture, relative to MUSIC_PATH.
+    pub artwork_path: Option<&'r str>,
+    /// MusicBrainz artist id.
+    pub musicbrainz_id: Option<Uuid>,
+    /// The user follows the artist, or has a heart on an album or a track.
+    pub is_hearted: bool,
+}
+
+impl<'r> From<&'r Row> for Artist<'r> {
+    fn from(row: &'r Row) -> Self {
+        Self {
+            id: row.get(0),
+            name: row.get(1),
+            sort_name: row.get(2),
+            path: row.get::<_, Option<&str>>(3).and_then(|album| album.rsplit_once('/')).map(|(dir, _)| dir),
+            artwork_path: row.get(4),
+            musicbrainz_id: row.get(5),
+            is_hearted: row.get(6),
+        }
+    }
+}
+
+/// Some artists, in order; each row is read only when it is written out.
+#[derive(Debug, Default)]
+pub struct Artists(Vec<Row>);
+
+impl Serialize for Artists {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+// The columns of `Artist`, in its order. Two statements have them: a page in index order, and some rows by id. Hearts are
+// asked for by scalar subqueries, which stay look-ups (`exists` may become a hash of all hearts).
+const PAGE: &str = "select a.id, a.name, a.sort_name,
+        (select b.path from album b where b.artist_id = a.id limit 1), a.artwork_path, a.musicbrainz_id,
+        coalesce((select true from heart h where h.user_id = $1 and h.artist_id = a.id),
+            (select true from album b where b.artist_id = a.id and (
+                select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false),
+        a.sort_key
+    from (select id, name, sort_name, sort_key, artwork_path, musicbrainz_id from artist
+          where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
+    order by a.sort_key, a.id limit $5";
+const BY_IDS: &str = "select a.id, a.name, a.sort_name,
+        (select b.path from album b where b.artist_id = a.id limit 1), a.artwork_path, a.musicbrainz_id,
+        coalesce((select true from heart h where h.user_id = $1 and h.artist_id = a.id),
+            (select true from album b where b.artist_id = a.id and (
+                select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false)
+    from unnest($2::bigint[]) with ordinality asked (id, place) join artist a on a.id = asked.id
+    order by asked.place";
+const PAGE_START: &str = "select sort_key, id from artist where sort_key >= $1 and sort_key < $2
+    order by sort_key, id offset $3 limit 1";
+const TOTAL: &str = "select artist_count from library";
+const TOTAL_OF_LETTER: &str = "select count(*) from artist where sort_key >= $1 and sort_key < $2";
+
+impl Artists {
+    /// All artists, or those of a letter, by sort name.
+    pub async fn page(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Self>> {
+        let (from, to) = asked.range();
+        let total = match &asked.letter {
+            None => client.row(TOTAL, &[]).await?.get(0),
+            Some(_) => client.row(TOTAL_OF_LETTER, &[&from, &to]).await?.get(0),
+        };
+        let Some(after) = page_start(client, PAGE_START, asked).await? else {
+            return Ok(asked.answer(Self::default(), total, None));
+        };
+        let one_more = asked.limit + 1;
+        let rows = client.rows(PAGE, &[&user_id, &after.key, &after.id, &to, &one_more]).await?;
+        let (rows, next_cursor) = cut(rows, asked.limit, 7);
+        Ok(asked.answer(Self(rows), total, next_cursor))
+    }
+
+    /// These artists in this order; those that are gone are left out.
+    pub async fn by_ids(client: &impl Sql, user_id: i64, ids: &[i64]) -> Result<Self> {
+        if ids.is_empty() {
+            return Ok(Self::default());
+        }
+        Ok(Self(client.rows(BY_IDS, &[&user_id, &ids]).await?))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Artist<'_>> {
+        self.0.iter().map(Artist::from)
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,219 @@
+//! Search as you type, in every script: exact names first, then names that begin so, then all that have the words.
+//!
+//! The first two come in index order from the sort keys, the words from a GIN index over what `naming` makes of names;
+//! each step runs only while the answer is not full, and looks at a bounded number of rows. Only when nothing was found
+//! at all are artists and albums compared letter by letter, for a slip of the finger.
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
+
+use super::album::Albums;
+use super::artist::Artists;
+use super::naming::{identity_key, prefix_range, search_query, sort_key};
+use super::track::Tracks;
+use crate::db::Sql;
+use crate::error::Result;
+
+/// Fewer letters are like too much.
+const FUZZY_FROM_CHARS: usize = 4;
+
+/// What is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Artists.
+    Artist,
+    /// Albums.
+    Album,
+    /// Tracks.
+    Track,
+}
+
+/// What was found, each list ranked.
+#[derive(Debug, Default, Serialize)]
+pub struct Found {
+    /// By name.
+    pub artists: Artists,
+    /// By title, or by artist.
+    pub albums: Albums,
+    /// By title, or by artist or album.
+    pub tracks: Tracks,
+}
+
+impl Found {
+    /// How many things.
+    pub fn count(&self) -> usize {
+        self.artists.len() + self.albums.len() + self.tracks.len()
+    }
+}
+
+/// Looks for `typed` among these kinds; at most `limit` of each.
+pub async fn search(
+    client: &impl Sql,
+    user_id: i64,
+    typed: &str,
+    kinds: &[Kind],
+    limit: usize,
+) -> Result<Found> {
+    let Some(asked) = Asked::of(typed, limit) else { return Ok(Found::default()) };
+    let is_asked = |kind: Kind| kinds.contains(&kind);
+    let (mut artists, mut albums, tracks) = tokio::try_join!(
+        asked.ids(client, is_asked(Kind::Artist), ARTISTS_BY_NAME, ARTISTS_BY_WORDS),
+        asked.ids(client, is_asked(Kind::Album), ALBUMS_BY_NAME, ALBUMS_BY_WORDS),
+        asked.ids(client, is_asked(Kind::Track), TRACKS_BY_NAME, TRACKS_BY_WORDS),
+    )?;
+    if artists.is_empty() && albums.is_empty() && tracks.is_empty() {
+        (artists, albums) = tokio::try_join!(
+            asked.alike(client, is_asked(Kind::Artist), ARTISTS_ALIKE),
+            asked.alike(client, is_asked(Kind::Album), ALBUMS_ALIKE),
+        )?;
+    }
+    let (artists, albums, tracks) = tokio::try_join!(
+        Artists::by_ids(client, user_id, &artists),
+        Albums::by_ids(client, user_id, &albums),
+        Tracks::by_ids(client, user_id, &tracks),
+    )?;
+    Ok(Found { artists, albums, tracks })
+}
+
+/// What was typed, as the statements take it.
+struct Asked {
+    identity: String,
+    from: String,
+    to: String,
+    words: String,
+    limit: usize,
+}
+
+impl Asked {
+    /// None for nothing but blanks.
+    fn of(typed: &str, limit: usize) -> Option<Self> {
+        let words = search_query(typed)?;
+        let (from, to) = prefix_range(sort_key(typed));
+        Some(Self { identity: identity_key(typed), from, to, words, limit })
+    }
+
+    async fn ids(
+        &self,
+        client: &impl Sql,
+        is_asked: bool,
+        by_name: &'static str,
+        by_words: &'static str,
+    ) -> Result<Vec<i64>> {
+        if !is_asked {
+            return Ok(Vec::new());
+        }
+        let rows = client.rows(by_name, &[&self.identity, &self.from, &self.to]).await?;
+        let mut ids: Vec<i64> = Vec::with_capacity(self.limit);
+        self.take(&mut ids, rows.iter().map(|row| row.get(0)));
+        if ids.len() < self.limit {
+            let rows = client.rows(by_words, &[&self.words]).await?;
+            self.take(&mut ids, rows.iter().map(|row| row.get(0)));
+        }
+        Ok(ids)
+    }
+
+    async fn alike(&self, client: &impl Sql, is_asked: bool, sql: &'static str) -> Result<Vec<i64>> {
+        if !is_asked || self.from.chars().count() < FUZZY_FROM_CHARS {
+            return Ok(Vec::new());
+        }
+        let rows = client.rows(sql, &[&self.from]).await?;
+        let mut ids = Vec::new();
+        self.take(&mut ids, rows.iter().map(|row| row.get(0)));
+        Ok(ids)
+    }
+
+    fn take(&self, ids: &mut Vec<i64>, found: impl Iterator<Item = i64>) {
+        for id in found {
+            if ids.len() < self.limit && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+}
+
+// By name: the same name (accents count), then all that begin so, the shortest first. The inner limits are at least as
+// large as any that a client may ask for.
+const ARTISTS_BY_NAME: &str = "select id from (
+        (select id, 0 as place, sort_key from artist where name_key = $1 limit 50)
+        union all
+        (select id, 1, sort_key from artist where sort_key >= $2 and sort_key < $3 order by sort_key, id limit 50)
+    ) found order by place, sort_key, id";
+const ALBUMS_BY_NAME: &str = "select id from (
+        select id, title_key = $1 as is_same, sort_key from album
+        where sort_key >= $2 and sort_key < $3 order by sort_key, id limit 50
+    ) found order by is_same desc, sort_key, id";
+const TRACKS_BY_NAME: &str = "select id from (
+        select id, title_key = $1 as is_same, sort_key from track
+        where sort_key >= $2 and sort_key < $3 order by sort_key, id limit 50
+    ) found order by is_same desc, sort_key, id";
+
+// By words: those in the name itself weigh more than those of the artist or the album.
+const ARTISTS_BY_WORDS: &str = "select id from (
+        select id, search, sort_key from artist where search @@ $1::text::tsquery limit 1000
+    ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
+const ALBUMS_BY_WORDS: &str = "select id from (
+        select id, search, sort_key from album where search @@ $1::text::tsquery limit 1000
+    ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
+const TRACKS_BY_WORDS: &str = "select id from (
+        select id, search, sort_key from track where search @@ $1::text::tsquery limit 1000
+    ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
+
+const ARTISTS_ALIKE: &str = "select id from (
+        select id, sort_key, word_similarity($1, sort_key) as likeness from artist where $1 <% sort_key limit 200
+    ) found order by likeness desc, sort_key, id limit 50";
+const ALBUMS_ALIKE: &str = "select id from (
+        select id, sort_key, word_similarity($1, sort_key) as likeness from album where $1 <% sort_key limit 200
+    ) found order by likeness desc, sort_key, id limit 50";
+
+// -- the unified shape
+
+const ALBUM_COUNTS: &str =
+    "select r.id, (select count(*) from album a where a.artist_id = r.id) from unnest($1::bigint[]) r (id)";
+
+/// The `local` part of a unified search.
+pub async fn unified(client: &impl Sql, found: &Found) -> Result<Value> {
+    let artist_ids: Vec<i64> = found.artists.iter().map(|a| a.id).collect();
+    let counts: Vec<(i64, i64)> = if artist_ids.is_empty() {
+        Vec::new()
+    } else {
+        let rows = client.rows(ALBUM_COUNTS, &[&artist_ids]).await?;
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    };
+    let album_count = |id: i64| counts.iter().find(|(artist, _)| *artist == id).map_or(0, |(_, n)| *n);
+    let albums: Vec<Value> = found
+        .albums
+        .iter()
+        .map(|a| {
+            let is_complete = a.available_tracks >= a.total_tracks;
+            json!({
+                "id": a.id, "title": a.title, "year": a.year, "artwork_path": a.artwork_path,
+                "artist_id": a.artist_id, "artist_name": a.artist_name, "source": a.source,
+                "status": if is_complete { "complete" } else { "incomplete" }, "is_hearted": a.is_hearted,
+            })
+        })
+        .collect();
+    let artists: Vec<Value> = found
+        .artists
+        .iter()
+        .map(|a| {
+            json!({
+                "id": a.id, "name": a.name, "sort_name": a.sort_name, "album_count": album_count(a.id),
+                "artwork_path": a.artwork_path, "is_hearted": a.is_hearted,
+            })
+        })
+        .collect();
+    let tracks: Vec<Value> = found
+        .tracks
+        .iter()
+        .map(|t| {
+            let quality = t.bit_depth.zip(t.sample_rate).map(|(bits, hz)| format!("{bits}/{}", hz / 1000));
+            json!({
+                "id": t.id, "title": t.title, "track_number": t.track_number, "duration": t.duration,
+                "album_id": t.album_id, "album_title": t.album_title, "artist_name": t.artist_name,
+                "source": t.source, "quality": quality, "is_hearted": t.is_hearted,
+            })
+        })
+        .collect();
+    Ok(json!({ "count": found.count(), "albums": albums, "artists": artists, "tracks": tracks }))
+}

@@ -1,0 +1,229 @@
+//! What may be said on the command line. The manual pages and the shells' completions are made from this.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::jobs::Queue;
+
+/// One household, one music collection, everyone's own library.
+///
+/// The roles run as systemd units; the other commands are for the admin of the household, as root (`sudo`): what
+/// touches the database or the music is then done as the user barbossa.
+#[derive(Debug, Parser)]
+#[command(name = "barbossa", version, after_help = SEE, after_long_help = AFTERWORD, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const SEE: &str = "See also: systemctl status 'barbossa-*', journalctl -u barbossa-worker, man barbossa";
+
+const AFTERWORD: &str = "\
+Settings: /etc/barbossa/barbossa.toml, then /etc/barbossa/conf.d/*.toml in the order of their names, then the environment. \
+BARBOSSA_CONFIG names another file. `barbossa check-config` judges them all.
+
+Exit status:
+  0  done
+  1  it failed
+  2  the command line, or what was typed in, cannot be used
+  3  the password was refused
+  4  not permitted: run it with sudo
+  5  no such user, file or row
+  6  PostgreSQL or Redis does not answer
+
+See also: systemctl status 'barbossa-*', journalctl -u barbossa-worker, /usr/share/doc/barbossa/README.Debian";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Role: answer HTTP and WebSocket
+    Api,
+    /// Role: run jobs
+    Worker(WorkerArgs),
+    /// Role: put jobs into the queue when they are due
+    Beat,
+    /// Role: watch the inbox
+    Watcher,
+    /// Bring the database's schema to this version; with a dump first when there is something to lose
+    Migrate,
+    /// Say everything that is wrong with the settings at once
+    CheckConfig(CheckArgs),
+    /// Carry settings over, move the music
+    #[command(subcommand)]
+    Setup(Setup),
+    /// People who may log in
+    #[command(subcommand)]
+    User(User),
+    /// Dumps of the database
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Import a folder, or index a library that is filed already
+    Import(ImportArgs),
+    /// Care for the library
+    #[command(subcommand)]
+    Library(Library),
+    /// What is running, waiting and there
+    Status(Output),
+    /// Try everything that has to work, and say what does not
+    Doctor(Output),
+    /// The version of this program and of its schema
+    Version(Output),
+    /// Manual pages and completions
+    #[command(subcommand, hide = true)]
+    Gen(Gen),
+    /// Drop-ins that make the units follow the settings; called by systemd
+    #[command(hide = true)]
+    SystemdGenerator {
+        /// Where drop-ins of the usual priority go
+        normal: PathBuf,
+        /// Unused
+        early: Option<PathBuf>,
+        /// Unused
+        late: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// Queues to take jobs from, commas between them
+    #[arg(long, value_name = "QUEUES", value_delimiter = ',', value_parser = queue)]
+    #[arg(default_values = ["imports", "exports", "maintenance"])]
+    pub queues: Vec<Queue>,
+}
+
+fn queue(name: &str) -> Result<Queue, String> {
+    const ALL: [Queue; 5] =
+        [Queue::Imports, Queue::Exports, Queue::Maintenance, Queue::Downloads, Queue::Network];
+    let found = ALL.into_iter().find(|q| q.name() == name);
+    found.ok_or_else(|| format!("there are {}", ALL.map(Queue::name).join(", ")))
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Output {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Print nothing when all is well
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Judge an .env of the first version instead of the settings
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Judge as this role would, which is about to start
+    #[arg(long, value_enum)]
+    pub role: Option<Role>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    Api,
+    Worker,
+    Beat,
+    Watcher,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Beat => "beat",
+            Self::Watcher => "watcher",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Setup {
+    /// Carry an .env of the first version over: settings to conf.d/50-imported.toml, secrets to credentials
+    ImportEnv {
+        /// The .env
+        file: PathBuf,
+    },
+    /// Move to another folder for all music: checks it, writes the settings of Barbossa and of nginx
+    MusicPath {
+        /// The folder; made when only its last part is missing
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Add a user; asks for the password
+    Add {
+        name: String,
+        /// May manage users, settings and deletions
+        #[arg(long)]
+        admin: bool,
+        /// Take the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List the users
+    List(Output),
+    /// Remove a user and their folder of links; the music stays
+    Remove {
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give a user another password, and end their sessions
+    Password {
+        name: String,
+        /// Take the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// Make one now: dumped, read to its end, checksummed, then named
+    Run(Output),
+    /// List them, the newest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// A folder in the inbox to import now
+    #[arg(required_unless_present = "adopt", conflicts_with = "adopt")]
+    pub path: Option<PathBuf>,
+    /// Index a library beneath MUSIC_PATH/artists that is filed already; no file is moved
+    #[arg(long, value_name = "DIR")]
+    pub adopt: Option<PathBuf>,
+    /// Wait until it has ended, and say how (always so with --adopt)
+    #[arg(long)]
+    pub wait: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Library {
+    /// Make the folders of all users equal to their hearts
+    Relink(Output),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Gen {
+    /// Manual pages
+    Man { dir: PathBuf },
+    /// Completions for bash, zsh and fish
+    Completions { dir: PathBuf },
+}

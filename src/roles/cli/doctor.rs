@@ -1,0 +1,290 @@
+//! `barbossa doctor`: tries everything that has to work together, and says of each what it found and what to do.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::args::Output;
+use super::desk;
+use super::exit::Status;
+use super::terminal::{bytes, print, print_json, span, table};
+use crate::app::App;
+use crate::backups;
+use crate::config::{self, Severity, Sources};
+use crate::db::{Sql, current_version, latest_version};
+use crate::files;
+
+/// Below this an import of an album in 24/192 may not fit.
+const LITTLE_SPACE: u64 = 5 << 30;
+/// The timer makes one a day.
+const OLD_BACKUP: Duration = Duration::from_secs(2 * 86_400);
+const NGINX_SNIPPET: &str = "/etc/nginx/snippets/barbossa-music.conf";
+const LIBRARY: &str = "select id from library";
+const LATE: &str = "select role from heartbeat where seen_at < now() - interval '20 seconds' order by role";
+const HEARD: &str =
+    "select count(distinct role) from heartbeat where seen_at >= now() - interval '20 seconds'";
+
+/// One thing that was tried.
+#[derive(Serialize)]
+struct Finding {
+    what: &'static str,
+    verdict: Verdict,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Good,
+    Doubtful,
+    Bad,
+}
+
+type Found = Result<String, (Verdict, String)>;
+
+fn doubtful(detail: impl Into<String>) -> Found {
+    Err((Verdict::Doubtful, detail.into()))
+}
+
+fn bad(detail: impl Into<String>) -> Found {
+    Err((Verdict::Bad, detail.into()))
+}
+
+pub fn run(output: Output) -> anyhow::Result<Status> {
+    let loaded = config::load(&Sources::of_process());
+    let mut findings = vec![finding("settings", settings(&loaded))];
+    if !loaded.problems.has_errors() {
+        let found = &mut findings;
+        desk::with_app(|app| async move {
+            found.extend(examine(&app).await);
+            Ok(Status::Done)
+        })?;
+    }
+    let is_bad = findings.iter().any(|f| f.verdict == Verdict::Bad);
+    if output.json {
+        print_json(&findings)?;
+    } else {
+        let rows = findings.iter().map(|f| {
+            let verdict = match f.verdict {
+                Verdict::Good => "ok",
+                Verdict::Doubtful => "look",
+                Verdict::Bad => "BAD",
+            };
+            vec![f.what.to_owned(), verdict.to_owned(), f.detail.clone()]
+        });
+        print(table(&["what", "is", "because"], &[], rows))?;
+    }
+    Ok(if is_bad { Status::Failed } else { Status::Done })
+}
+
+async fn examine(app: &App) -> Vec<Finding> {
+    vec![
+        finding("database", database(app).await),
+        finding("redis", redis(app).await),
+        finding("music", music(app).await),
+        finding("space", space(app.music())),
+        finding("nginx", nginx(Path::new(NGINX_SNIPPET), app.music())),
+        finding("api", api()),
+        finding("roles", roles(app).await),
+        finding("backup", backup(app).await),
+        finding("old tokens", old_tokens(app)),
+    ]
+}
+
+fn finding(what: &'static str, found: Found) -> Finding {
+    match found {
+        Ok(detail) => Finding { what, verdict: Verdict::Good, detail },
+        Err((verdict, detail)) => Finding { what, verdict, detail },
+    }
+}
+
+fn settings(loaded: &config::Loaded) -> Found {
+    let problems = &loaded.problems.0;
+    let detail = problems.iter().map(|p| format!("{}: {}", p.key, p.message)).collect::<Vec<_>>().join("\n");
+    match problems.iter().map(|p| p.severity).min() {
+        None => Ok("nothing is wrong with them".to_owned()),
+        Some(Severity::Warning) => doubtful(detail),
+        Some(Severity::Error) => bad(detail),
+    }
+}
+
+async fn database(app: &App) -> Found {
+    let version = async { current_version(&app.db.get().await?).await };
+    match version.await {
+        Err(error) => bad(super::exit::explain(&error.into())),
+        Ok(version) if version == latest_version() => Ok(format!("answers, schema {version}")),
+        Ok(version) => {
+            bad(format!("schema {version}, needed {}: systemctl start barbossa-migrate", latest_version()))
+        }
+    }
+}
+
+async fn redis(app: &App) -> Found {
+    if app.cache.is_there().await {
+        return Ok("answers".to_owned());
+    }
+    doubtful("does not answer; live updates are slow: systemctl status barbossa-redis")
+}
+
+/// The marker, and what the worker does all day: a file, a second name for it in another folder, a rename.
+async fn music(app: &App) -> Found {
+    let music = app.music();
+    let expected =
+        async { Ok::<uuid::Uuid, crate::error::Error>(app.db.get().await?.row(LIBRARY, &[]).await?.get(0)) };
+    match (files::read_marker(music), expected.await) {
+        (Err(error), _) => return bad(format!("{}: {error}", music.display())),
+        (Ok(None), _) => {
+            return bad(format!(
+                "no marker in {}: is its disk mounted? Has the worker run yet?",
+                music.display()
+            ));
+        }
+        (Ok(Some(there)), Ok(expected)) if there != expected => {
+            return bad(format!("the marker in {} is that of another library", music.display()));
+        }
+        _ => {}
+    }
+    match try_links(music) {
+        Ok(()) => Ok(format!("{}: files, links and renames work", music.display())),
+        Err(error) => bad(format!("{}: {error}", music.display())),
+    }
+}
+
+fn try_links(music: &Path) -> std::io::Result<()> {
+    let source = tempfile::Builder::new().prefix(".doctor-").tempfile_in(music.join("import"))?;
+    let targets = ["artists", "users"]
+        .map(|folder| tempfile::Builder::new().prefix(".doctor-").tempdir_in(music.join(folder)));
+    for target in targets {
+        let target = target?;
+        let link = target.path().join("link");
+        files::link_noreplace(source.path(), &link)?;
+        files::rename_noreplace(&link, &target.path().join("renamed"))?;
+    }
+    Ok(())
+}
+
+fn space(music: &Path) -> Found {
+    match files::free_bytes(music) {
+        Ok(free) if free < LITTLE_SPACE => doubtful(format!("only {} left for music", bytes(free))),
+        Ok(free) => Ok(format!("{} left for music", bytes(free))),
+        Err(error) => doubtful(error.to_string()),
+    }
+}
+
+/// nginx sends audio and covers itself, so it has to know the same folder.
+fn nginx(snippet: &Path, music: &Path) -> Found {
+    let Ok(text) = std::fs::read_to_string(snippet) else {
+        return doubtful(format!("{} cannot be read", snippet.display()));
+    };
+    let alias = text.lines().find_map(|l| l.trim().strip_prefix("alias")?.trim().strip_suffix(';'));
+    let alias = alias.map(|a| a.trim_matches('"').trim_end_matches('/'));
+    match alias {
+        Some(alias) if Path::new(alias) == music => Ok("serves the same music folder".to_owned()),
+        Some(alias) => {
+            bad(format!("serves {alias} instead: barbossa setup music-path '{}'", music.display()))
+        }
+        None => bad(format!("there is no alias in {}", snippet.display())),
+    }
+}
+
+/// As `curl http://localhost:8080/ready` would ask.
+fn api() -> Found {
+    match ask_api() {
+        Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok("ready".to_owned()),
+        Ok(answer) => {
+            let line = answer.lines().next().unwrap_or_default().to_owned();
+            bad(format!("{line}: curl http://localhost:8080/health"))
+        }
+        Err(error) => bad(format!(
+            "no answer on port 8080 ({error}): systemctl status barbossa-api.socket barbossa-api"
+        )),
+    }
+}
+
+fn ask_api() -> std::io::Result<String> {
+    let patience = Duration::from_secs(5);
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], 8080)), patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+async fn roles(app: &App) -> Found {
+    let asked = async {
+        let client = app.db.get().await?;
+        let late: Vec<String> = client.rows(LATE, &[]).await?.iter().map(|r| r.get(0)).collect();
+        Ok::<_, crate::error::Error>((late, client.row(HEARD, &[]).await?.get::<_, i64>(0)))
+    };
+    match asked.await {
+        Err(error) => bad(error.to_string()),
+        Ok((_, 0)) => bad("no role is heard: systemctl status 'barbossa-*'"),
+        Ok((late, heard)) if late.is_empty() => Ok(format!("{heard} heard within 20 s")),
+        Ok((late, _)) => doubtful(format!("late: {}; see barbossa status", late.join(", "))),
+    }
+}
+
+async fn backup(app: &App) -> Found {
+    let listed = async { backups::list(&app.db.get().await?, 100).await };
+    let newest = match listed.await {
+        Err(error) => return bad(error.to_string()),
+        Ok(backups) => backups.into_iter().find(|b| b.state == "verified"),
+    };
+    let Some(newest) = newest else { return doubtful("none yet: systemctl start barbossa-backup") };
+    let age = age(newest.started_at, app.clock.now());
+    if !newest.path.as_deref().is_some_and(|p| Path::new(p).exists()) {
+        return bad(format!("the newest ({} old) is not there any more", span(age)));
+    }
+    if age > OLD_BACKUP {
+        return bad(format!("the newest is {} old: journalctl -u barbossa-backup", span(age)));
+    }
+    Ok(format!("verified, {} old", span(age)))
+}
+
+fn age(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(at)).unwrap_or_default()
+}
+
+fn old_tokens(app: &App) -> Found {
+    if app.settings.compat.query_tokens {
+        return doubtful("compat.query_tokens is on: login tokens may end up in logs");
+    }
+    Ok("login tokens are not taken from addresses".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nginx_and_the_settings_have_to_name_the_same_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let snippet = dir.path().join("barbossa-music.conf");
+        std::fs::write(&snippet, "# comment\nalias /srv/music/;\n").unwrap();
+        assert!(nginx(&snippet, Path::new("/srv/music")).is_ok());
+        assert!(matches!(nginx(&snippet, Path::new("/srv/other")), Err((Verdict::Bad, _))));
+        std::fs::write(&snippet, "alias \"/srv/my music/\";\n").unwrap();
+        assert!(nginx(&snippet, Path::new("/srv/my music")).is_ok());
+    }
+
+    #[test]
+    fn folders_that_cannot_be_linked_into_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["import", "artists", "users"] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        try_links(dir.path()).unwrap();
+        std::fs::remove_dir(dir.path().join("users")).unwrap();
+        assert!(try_links(dir.path()).is_err());
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("artists")).unwrap().count(),
+            0,
+            "something was left behind"
+        );
+    }
+}

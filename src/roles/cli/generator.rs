@@ -1,0 +1,159 @@
+//! `barbossa systemd-generator`: at boot and at `systemctl daemon-reload`, drop-ins that make the units follow the settings.
+//!
+//! Called by systemd before any file system but the root is mounted, so nothing here looks at the folders themselves.
+//! Whatever happens it ends well: a boot must not fail over music.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::terminal::complain;
+use crate::config::{self, Settings, Sources};
+
+const FILE: &str = "50-barbossa-settings.conf";
+const DEFAULT_BACKUP_DIR: &str = "/var/lib/barbossa/backups";
+
+/// What a unit does with a folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Reads,
+    Writes,
+}
+
+/// The units, and what each does with the music.
+const MUSIC: &[(&str, Use)] = &[
+    ("barbossa-api.service", Use::Reads),
+    ("barbossa-watcher.service", Use::Reads),
+    ("barbossa-worker.service", Use::Writes),
+    ("barbossa-fetch.service", Use::Writes),
+];
+const BACKUPS: &[&str] = &["barbossa-backup.service", "barbossa-migrate.service"];
+
+pub fn run(normal: &Path) {
+    // Reading alone: checking would touch folders whose mounts come later, or hang on one that is dead.
+    let settings = config::read(&Sources::of_process()).settings;
+    for (unit, text) in drop_ins(&settings) {
+        let folder = normal.join(format!("{unit}.d"));
+        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(FILE), text));
+        if let Err(error) = written {
+            complain(format_args!("barbossa-generator: {}: {error}", folder.display()));
+        }
+    }
+}
+
+fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
+    let mut drop_ins = Vec::new();
+    if !settings.has_default_music_path() && is_usable(&settings.music_path) {
+        let units = MUSIC
+            .iter()
+            .map(|(unit, purpose)| (*unit, drop_in("music_path", &settings.music_path, *purpose)));
+        drop_ins.extend(units);
+    }
+    if settings.backup_dir != Path::new(DEFAULT_BACKUP_DIR) && is_usable(&settings.backup_dir) {
+        let text = drop_in("backup_dir", &settings.backup_dir, Use::Writes);
+        drop_ins.extend(BACKUPS.iter().map(|unit| (*unit, text.clone())));
+    }
+    drop_ins
+}
+
+/// What check-config refuses must not reach a unit either: `/` would open the whole machine.
+fn is_usable(path: &Path) -> bool {
+    config::is_folder_of_its_own(path)
+}
+
+fn drop_in(setting: &str, path: &Path, purpose: Use) -> String {
+    let name = quoted(&path.to_string_lossy());
+    let maybe = quoted(&format!("-{}", path.display()));
+    let mut text = format!("# From {setting} in /etc/barbossa, by barbossa-generator.\n[Unit]\n");
+    // Who writes must not write into the empty folder beneath a disk that is not there; who reads can say so instead.
+    let wanted = if purpose == Use::Writes { "RequiresMountsFor" } else { "WantsMountsFor" };
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{wanted}={name}\n\n[Service]\n");
+    if is_hidden(path) {
+        // The units see no one's home but for this folder in it.
+        let bind = if purpose == Use::Writes { "BindPaths" } else { "BindReadOnlyPaths" };
+        let _ = writeln!(text, "ProtectHome=tmpfs\n{bind}={maybe}");
+    }
+    if purpose == Use::Writes {
+        // One path for all that is written: two would be two mounts, and links between them would fail.
+        let _ = writeln!(text, "ReadWritePaths={maybe}");
+    }
+    let _ = writeln!(text, "NoExecPaths={maybe}");
+    text
+}
+
+/// Beneath what `ProtectHome=yes` takes out of sight.
+fn is_hidden(path: &Path) -> bool {
+    ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home))
+}
+
+/// One word of a unit file: quoted, so that neither a blank nor the colon of `BindPaths=` ends it; `%` doubled, since it
+/// begins a specifier.
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(music: &str) -> Settings {
+        Settings { music_path: music.into(), ..Settings::default() }
+    }
+
+    fn of(unit: &str, settings: &Settings) -> String {
+        drop_ins(settings).into_iter().find(|(u, _)| *u == unit).unwrap().1
+    }
+
+    #[test]
+    fn the_default_needs_none() {
+        assert!(drop_ins(&Settings::default()).is_empty());
+    }
+
+    #[test]
+    fn the_worker_may_write_there_and_waits_for_the_mount() {
+        let text = of("barbossa-worker.service", &settings("/srv/my music"));
+        for line in [
+            "RequiresMountsFor=\"/srv/my music\"",
+            "ReadWritePaths=\"-/srv/my music\"",
+            "NoExecPaths=\"-/srv/my music\"",
+        ] {
+            assert!(text.contains(line), "{line} not in\n{text}");
+        }
+        assert!(!text.contains("ProtectHome"));
+    }
+
+    #[test]
+    fn the_api_and_the_watcher_only_read() {
+        for unit in ["barbossa-api.service", "barbossa-watcher.service"] {
+            let text = of(unit, &settings("/srv/music"));
+            assert!(!text.contains("ReadWritePaths") && text.contains("WantsMountsFor"), "{text}");
+        }
+    }
+
+    #[test]
+    fn music_in_a_home_shows_that_folder_and_nothing_else() {
+        let worker = of("barbossa-worker.service", &settings("/home/ada/Music: all"));
+        assert!(worker.contains("ProtectHome=tmpfs\nBindPaths=\"-/home/ada/Music: all\""), "{worker}");
+        let api = of("barbossa-api.service", &settings("/home/ada/Music"));
+        assert!(api.contains("BindReadOnlyPaths=\"-/home/ada/Music\""), "{api}");
+    }
+
+    #[test]
+    fn what_means_something_to_systemd_is_escaped() {
+        assert_eq!(quoted("/srv/100% \"live\"\\"), "\"/srv/100%% \\\"live\\\"\\\\\"");
+    }
+
+    #[test]
+    fn no_unit_is_ever_opened_to_the_whole_machine() {
+        for bad in ["/", "/etc", "/home", "relative", "", "/srv/../etc", "/srv/a\nExecStart=/bin/sh"] {
+            assert!(drop_ins(&settings(bad)).is_empty(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn another_folder_for_backups_is_opened_to_who_makes_them() {
+        let settings = Settings { backup_dir: "/mnt/nas/barbossa".into(), ..Settings::default() };
+        let units: Vec<_> = drop_ins(&settings).into_iter().map(|(unit, _)| unit).collect();
+        assert_eq!(units, ["barbossa-backup.service", "barbossa-migrate.service"]);
+    }
+}

@@ -1,0 +1,49 @@
+//! `barbossa library relink`: everyone's folder made equal to their hearts.
+
+use serde_json::{Value, json};
+
+use super::args::Library;
+use super::exit::Status;
+use super::{job, terminal};
+use crate::app::App;
+use crate::hearts;
+
+/// What the jobs count, and how it is said.
+const COUNTED: &[(&str, &str)] = &[
+    ("albums", "albums looked at"),
+    ("kept", "links were right"),
+    ("linked", "made"),
+    ("relinked", "made anew"),
+    ("removed", "removed"),
+    ("missing", "files of the library missing"),
+];
+
+pub async fn run(app: App, command: Library) -> anyhow::Result<Status> {
+    let Library::Relink(output) = command;
+    let mut client = app.db.get().await?;
+    let tx = client.transaction().await?;
+    let ids = hearts::audit(&tx, None).await?;
+    tx.commit().await?;
+    drop(client);
+    let spinner = terminal::spinner();
+    let mut sums = COUNTED.iter().map(|(name, _)| (*name, 0)).collect::<Vec<_>>();
+    for (i, id) in ids.iter().enumerate() {
+        spinner.set_message(format!("user {} of {}", i + 1, ids.len()));
+        let result = job::follow(&app, *id, &spinner).await?;
+        for (name, sum) in &mut sums {
+            *sum += result.get(*name).and_then(Value::as_u64).unwrap_or_default();
+        }
+    }
+    spinner.finish_and_clear();
+    if output.json {
+        let sums = sums.into_iter().map(|(name, sum)| (name.to_owned(), json!(sum)));
+        let mut report: serde_json::Map<String, Value> = sums.collect();
+        report.insert("users".to_owned(), json!(ids.len()));
+        terminal::print_json(&report)?;
+    } else {
+        let words = sums.iter().zip(COUNTED).map(|((_, sum), (_, words))| format!("{sum} {words}"));
+        let words = words.collect::<Vec<_>>().join(", ");
+        terminal::print(format_args!("{}: {words}.", terminal::count(ids.len(), "user")))?;
+    }
+    Ok(Status::Done)
+}

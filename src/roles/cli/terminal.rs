@@ -1,0 +1,115 @@
+//! Printing: to people as sentences, tables and progress; to programs as JSON; to a closed pipe without a panic.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// One line, or several, to standard output.
+pub fn print(text: impl Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// One line, or several, to standard error. Nobody is left to be told when that is closed.
+pub fn complain(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// JSON, for programs.
+pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(print(text)?)
+}
+
+/// Rows beneath a head; the columns named in `right` hold numbers.
+pub fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(head.iter().map(|h| h.to_uppercase()));
+    table.add_rows(rows);
+    let last = head.len().saturating_sub(1);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if i == last { 0 } else { 2 }));
+        if right.contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// A line that shows that something is going on; on anything but a terminal, nothing.
+pub fn spinner() -> ProgressBar {
+    let spinner = shown(ProgressBar::new_spinner());
+    spinner.set_style(style("{spinner} {msg}"));
+    spinner
+}
+
+/// A bar of things done; on anything but a terminal, nothing.
+pub fn bar(noun: &str) -> ProgressBar {
+    let bar = shown(ProgressBar::new(0));
+    bar.set_style(style(&format!("{{bar:40}} {{pos}}/{{len}} {noun}, {{per_sec}}, {{eta}} left")));
+    bar
+}
+
+fn shown(bar: ProgressBar) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates in this file are well-formed")
+}
+
+/// `12.3 MiB`.
+pub fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}
+
+/// `2026-11-22 11:39:00`, in the time zone of this machine.
+pub fn time(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `3 s`, `5 min`, `2 h`, `9 d`: the largest unit that fits.
+pub fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// `1 file`, `2 files`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_told_in_the_largest_unit_that_fits() {
+        let told = [0, 59, 60, 7199, 86_399, 86_400 * 9].map(|s| span(Duration::from_secs(s)));
+        assert_eq!(told, ["0 s", "59 s", "1 min", "1 h", "23 h", "9 d"]);
+    }
+
+    #[test]
+    fn a_table_has_its_numbers_at_the_right_and_no_blanks_at_the_end() {
+        let shown =
+            table(&["name", "n"], &[1], [vec!["a".into(), "1".into()], vec!["bc".into(), "22".into()]]);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines, ["NAME   N", "a      1", "bc    22"]);
+    }
+}

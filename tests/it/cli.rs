@@ -1,0 +1,282 @@
+//! The command line: the real program, with its exit statuses, and what it says.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use barbossa::auth::{self, Verdict};
+use serde_json::Value;
+
+use crate::harness::{Town, files_beneath, postgres};
+
+/// The program with this town's settings and nothing else of our environment.
+fn barbossa(town: &Town) -> Command {
+    let settings = town.settings();
+    let file = settings.backup_dir.with_file_name("barbossa.toml");
+    if !file.exists() {
+        std::fs::write(&file, "").unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barbossa"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("BARBOSSA_CONFIG", file).env("BARBOSSA_USER", "");
+    command.env("DATABASE_URL", &settings.database_url).env("REDIS_URL", &settings.redis_url);
+    command.env("MUSIC_PATH", &settings.music_path).env("BACKUP_DIR", &settings.backup_dir);
+    command.env("JWT_SECRET", "QmFyYm9zc2EgaXMgYSBob3VzZWhvbGQgb2YgbXVzaWM");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (i32, String, String) {
+    seen(&command.output().unwrap())
+}
+
+fn seen(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn run_with_input(command: &mut Command, input: &str) -> (i32, String, String) {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    seen(&child.wait_with_output().unwrap())
+}
+
+#[tokio::test]
+async fn check_config_says_all_that_is_wrong_at_once_and_exits_1() {
+    let town = Town::new().await;
+    let command = |town: &Town| {
+        let mut command = barbossa(town);
+        command.arg("check-config").env("MUSIC_PATH", "music").env("LOG_LEVEL", "chatty");
+        command.env("DATABASE_URL", "postgresql+asyncpg://barbossa:s3cr3t@db:5432/barbossa");
+        command.env("JWT_SECRET", "change-me-in-production").env("LIDARR_URL", "localhost:8686");
+        command
+    };
+    let (code, out, err) = run(&mut command(&town));
+    assert_eq!(code, 1, "{out}{err}");
+    for key in ["music_path", "log_level", "database_url", "jwt-secret", "lidarr.url"] {
+        assert!(err.contains(&format!("error: {key}: ")), "{key} not in\n{err}");
+    }
+    assert!(err.contains("[MUSIC_PATH in the environment]"), "{err}");
+    assert!(!err.contains("s3cr3t") && !err.contains("change-me"), "a secret was shown:\n{err}");
+    let (code, out, _) = run(command(&town).arg("--json"));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &report["ok"]), (1, &Value::Bool(false)));
+    assert!(report["problems"].as_array().unwrap().len() >= 5 && !out.contains("s3cr3t"), "{out}");
+}
+
+#[tokio::test]
+async fn check_config_lets_warnings_pass_and_is_quiet_when_all_is_well() {
+    let town = Town::new().await;
+    let (code, out, err) = run(barbossa(&town).args(["check-config", "--quiet"]));
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    let (code, out, err) =
+        run(barbossa(&town).args(["check-config", "--quiet"]).env("MUSIC_PATH", "/nowhere/music"));
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert!(err.starts_with("warning: music_path: /nowhere/music is not there"), "{err}");
+}
+
+#[tokio::test]
+async fn an_old_env_file_is_judged_alone() {
+    let town = Town::new().await;
+    let env = town.settings().backup_dir.with_file_name(".env");
+    std::fs::write(&env, "MUSIC_PATH=/nowhere\nDB_PASSWORD=x\nREDIS_URL=redis://redis:6379/0\nnonsense\n")
+        .unwrap();
+    let (code, _, err) =
+        run(barbossa(&town).args(["check-config", "--env-file"]).arg(&env).env("LOG_LEVEL", "chatty"));
+    assert_eq!(code, 1);
+    for (what, line) in [("music_path", 1), ("DB_PASSWORD", 2), ("redis_url", 3), ("no NAME=value", 4)] {
+        let place = format!(".env, line {line}]");
+        assert!(err.lines().any(|l| l.contains(what) && l.contains(&place)), "{what} {place} not in\n{err}");
+    }
+    assert!(!err.contains("chatty"), "the environment was judged, too:\n{err}");
+}
+
+#[tokio::test]
+async fn people_are_added_listed_given_another_password_and_removed() {
+    let town = Town::new().await;
+    let user = |args: &[&str], input: &str| run_with_input(barbossa(&town).arg("user").args(args), input);
+    let (code, out, err) = user(&["add", "Ada", "--admin", "--password-stdin"], "first of all\n");
+    assert_eq!((code, out.as_str()), (0, "Ada may log in now (admin).\n"), "{err}");
+    assert_eq!(user(&["add", "ada", "--password-stdin"], "another one\n").0, 1, "two spellings, one login");
+    let (code, _, err) = user(&["add", "Bob", "--password-stdin"], "short\n");
+    assert_eq!(code, 2, "{err}");
+    assert_eq!(user(&["add", "../etc", "--password-stdin"], "first of all\n").0, 2);
+    assert_eq!(user(&["add", "Cleo"], "").0, 2, "a password was asked for without a terminal");
+    assert_eq!(user(&["add", "Bob", "--password-stdin"], "second of all\n").0, 0);
+
+    let users: Value = serde_json::from_str(&user(&["list", "--json"], "").1).unwrap();
+    assert_eq!(users.as_array().unwrap().len(), 2, "{users}");
+    assert!(users[0]["is_admin"].as_bool().unwrap() && !users.to_string().contains("argon2"), "{users}");
+    let (_, out, _) = user(&["list"], "");
+    assert!(out.starts_with("NAME") && out.contains("Ada") && out.contains("member"), "{out}");
+
+    assert_eq!(user(&["password", "BOB", "--password-stdin"], "third of all\n").0, 0);
+    let app = town.app_as("test");
+    let verify = async |password: &str| auth::verify(&app, "Bob", &password.into()).await.unwrap();
+    assert!(matches!(verify("third of all").await, Verdict::Right(_)));
+    assert!(matches!(verify("second of all").await, Verdict::WrongPassword { .. }));
+
+    assert_eq!(user(&["remove", "Bob"], "").0, 2, "removed without being asked");
+    assert_eq!(user(&["remove", "Bob", "--yes"], "").0, 0);
+    assert_eq!(user(&["remove", "Bob", "--yes"], "").0, 5);
+    assert_eq!(user(&["remove", "Ada", "--yes"], "").0, 2, "the last admin was removed");
+}
+
+#[tokio::test]
+async fn a_backup_is_made_and_listed() {
+    let town = Town::new().await;
+    let (code, out, err) = run(barbossa(&town).args(["backup", "run"]));
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains(".dump: ") && out.contains("verified"), "{out}");
+    let (_, out, _) = run(barbossa(&town).args(["backup", "list"]));
+    assert!(out.contains("verified") && out.contains(".dump"), "{out}");
+    let made: Value =
+        serde_json::from_str(&run(barbossa(&town).args(["backup", "run", "--json"])).1).unwrap();
+    assert!(Path::new(made["path"].as_str().unwrap()).exists());
+}
+
+#[tokio::test]
+async fn without_postgresql_each_command_says_so_and_exits_6() {
+    let town = Town::new().await;
+    for args in [&["backup", "run"][..], &["migrate"], &["user", "list"], &["status"]] {
+        let mut command = barbossa(&town);
+        command.args(args).env("DATABASE_URL", "postgresql://barbossa@%2Fnowhere/barbossa");
+        let (code, _, err) = run(&mut command);
+        assert_eq!(code, 6, "{args:?}: {err}");
+        assert!(
+            err.contains("PostgreSQL does not answer") && err.contains("systemctl status"),
+            "{args:?}: {err}"
+        );
+    }
+    assert_eq!(files_beneath(&town.settings().backup_dir), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn migrations_are_told_step_by_step_and_once() {
+    let town = Town::new().await;
+    let url = postgres().bare_database().await;
+    let (code, out, err) = run(barbossa(&town).arg("migrate").env("DATABASE_URL", &url));
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        out.contains("migration 1 (people_and_work) done") && out.contains("the schema is at version"),
+        "{out}"
+    );
+    assert!(!out.contains("dump"), "an empty database was dumped: {out}");
+    let (_, out, _) = run(barbossa(&town).arg("migrate").env("DATABASE_URL", &url));
+    assert!(out.starts_with("the schema is at version") && out.contains("already"), "{out}");
+}
+
+#[tokio::test]
+async fn before_a_migration_what_is_there_is_dumped() {
+    use sha2::Digest;
+    let town = Town::new().await;
+    let url = postgres().bare_database().await;
+    let first = concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/migrations/0001_people_and_work.sql");
+    let first = std::fs::read_to_string(first).unwrap();
+    let sha256 = sha2::Sha256::digest(first.as_bytes()).to_vec();
+    let client = barbossa::db::Db::new(&url, "test", 1).unwrap().get().await.unwrap();
+    let history = "create table schema_migration (version integer primary key, name text not null, sha256 bytea not null,
+        applied_at timestamptz not null default now())";
+    client.batch_execute(&format!("{first}; {history}")).await.unwrap();
+    client
+        .execute("insert into schema_migration values (1, 'people_and_work', $1)", &[&sha256])
+        .await
+        .unwrap();
+    client
+        .batch_execute(
+            "insert into app_user (username, username_key, password_hash) values ('Ada', 'ada', 'x')",
+        )
+        .await
+        .unwrap();
+    let (code, out, err) = run(barbossa(&town).arg("migrate").env("DATABASE_URL", &url));
+    assert_eq!(code, 0, "{out}{err}");
+    let dump = files_beneath(&town.settings().backup_dir).into_iter().find(|f| f.ends_with(".dump")).unwrap();
+    assert!(dump.starts_with("before-migration-2-"), "{dump}");
+}
+
+#[tokio::test]
+async fn status_is_a_table_for_people_and_json_for_programs() {
+    let town = Town::new().await;
+    town.execute(
+        "insert into heartbeat (role, host, pid, status, version, started_at, seen_at)
+         values ('worker', 'h', 7, '3 jobs running, 12 waiting', '0.1.0', now() - interval '2 hours', now() - interval '1 minute')",
+    )
+    .await;
+    let (code, out, err) = run(barbossa(&town).arg("status"));
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("3 jobs running, 12 waiting") && out.contains("1 min ago: late"), "{out}");
+    let report: Value = serde_json::from_str(&run(barbossa(&town).args(["status", "--json"])).1).unwrap();
+    assert_eq!((&report["roles"][0]["is_late"], &report["redis"]), (&Value::Bool(true), &Value::Bool(true)));
+}
+
+#[tokio::test]
+async fn a_reader_who_leaves_is_no_failure() {
+    let town = Town::new().await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output =
+        barbossa(&town).args(["user", "list"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let (code, _, err) = seen(&output);
+    assert_eq!((code, err.as_str()), (0, ""));
+}
+
+#[test]
+fn what_cannot_be_understood_exits_2_and_help_documents_the_exit_statuses() {
+    let program = || Command::new(env!("CARGO_BIN_EXE_barbossa"));
+    assert_eq!(run(program().arg("sail")).0, 2);
+    assert_eq!(run(program().args(["worker", "--queues", "rum"])).0, 2);
+    let (code, out, _) = run(program().arg("--help"));
+    assert_eq!(code, 0);
+    assert!(out.contains("6  PostgreSQL or Redis does not answer"), "{out}");
+}
+
+#[test]
+fn the_generator_never_fails_a_boot() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("barbossa.toml");
+    let generate = |text: &str, out: &Path| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_barbossa"));
+        command.arg("systemd-generator").args([out, out, out]).env_clear().env("BARBOSSA_CONFIG", &file);
+        run(&mut command).0
+    };
+    let out = dir.path().join("out");
+    assert_eq!(generate("this is [not TOML", &out), 0);
+    assert!(!out.exists());
+    assert_eq!(generate("music_path = '/srv/music'", Path::new("/proc/nowhere")), 0);
+    assert_eq!(generate("music_path = '/srv/music'", &out), 0);
+    let names = files_beneath(&out);
+    assert!(names.contains(&"barbossa-worker.service.d/50-barbossa-settings.conf".to_owned()), "{names:?}");
+}
+
+/// The file that the admin edits names every setting with its default, and nothing else.
+#[test]
+fn the_packaged_settings_are_those_of_the_program() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/barbossa.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((name, value)) = line.strip_prefix('#').and_then(|l| l.split_once(" = ")) {
+            let is_key = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if is_key {
+                found.push((format!("{section}{name}"), value.to_owned()));
+            }
+        }
+    }
+    let wanted: Vec<_> =
+        barbossa::config::KEYS.iter().map(|k| (k.name.to_owned(), k.default_value())).collect();
+    assert_eq!(found, wanted);
+    let uncommented = text.lines().filter(|l| !l.starts_with(['#', '[']) && !l.trim().is_empty()).count();
+    assert_eq!(uncommented, 0, "a setting is not commented out");
+    for secret in barbossa::config::SECRETS {
+        let is_optional_address = secret.credential.ends_with("-url");
+        assert!(
+            is_optional_address || text.contains(secret.credential),
+            "{} is not explained",
+            secret.credential
+        );
+    }
+}
