@@ -74,7 +74,7 @@ pub enum Via {
     /// Through nginx, on the Unix socket: its `X-Real-IP` and `X-Forwarded-Proto` are true, and `X-Accel-Redirect` may
     /// be answered.
     Nginx,
-    /// Straight, over TCP from this machine: such headers are only what a client claims.
+    /// Straight, over TCP: what a client claims was taken away, and `X-Real-IP` is what the connection shows.
     Direct,
 }
 

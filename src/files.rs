@@ -303,6 +303,12 @@ pub fn same_file(a: &Path, b: &Path) -> io::Result<bool> {
     Ok(a.dev() == b.dev() && a.ino() == b.ino())
 }
 
+/// Whether this process may add and remove names in a folder.
+pub fn may_change(folder: &Path) -> bool {
+    use nix::unistd::AccessFlags;
+    nix::unistd::access(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
+}
+
 /// Bytes that we may still write on the file system of `path`.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
     let stat = nix::sys::statvfs::statvfs(path)?;

@@ -40,6 +40,8 @@ const STALE: Duration = Duration::from_secs(20);
 const ROLES: [&str; 5] = ["api", "worker", "fetch", "beat", "watcher"];
 
 const OK: &str = "ok";
+/// Nobody can say, since the database cannot be asked.
+const UNKNOWN: &str = "unknown";
 
 // -- how the parts are
 
@@ -86,9 +88,9 @@ impl Report {
         ["database", "schema"].iter().all(|part| self.0.get(part) == Some(&OK))
     }
 
-    /// The parts that are not well: `redis unreachable, beat stale`. Empty when all are.
+    /// The parts that are known not to be well: `redis unreachable, beat stale`. Empty when all are.
     pub fn complaints(&self) -> String {
-        let bad = self.0.iter().filter(|(_, code)| **code != OK);
+        let bad = self.0.iter().filter(|(_, code)| ![OK, UNKNOWN].contains(code));
         bad.map(|(part, code)| format!("{part} {code}")).collect::<Vec<_>>().join(", ")
     }
 
@@ -175,8 +177,9 @@ impl Probes {
                 continue;
             }
             match was {
-                // At the start only what is wrong is news.
+                // At the start only what is wrong is news, and that others start too is no alarm.
                 None if *code == OK => {}
+                None => tracing::info!(check = part, code, detail, "{part}: {code}"),
                 _ if *code == OK => tracing::info!(check = part, "{part} is well again"),
                 _ => tracing::warn!(check = part, code, detail, "{part}: {code}"),
             }
@@ -189,8 +192,8 @@ async fn look_at_database(app: &App) -> (Findings, Option<Uuid>) {
     match bounded(ask_database(app)).await {
         Ok(answer) => answer,
         Err(why) => {
-            let mut found = vec![("database", why), ("schema", Found::code("unknown"))];
-            found.extend(ROLES.map(|role| (role, Found::code("unknown"))));
+            let mut found = vec![("database", why), ("schema", Found::code(UNKNOWN))];
+            found.extend(ROLES.map(|role| (role, Found::code(UNKNOWN))));
             (found, None)
         }
     }
@@ -208,7 +211,7 @@ async fn ask_database(app: &App) -> Result<(Findings, Option<Uuid>)> {
         let needed = db::latest_version();
         let detail = format!("version {version} is there, {needed} is needed; `barbossa migrate` brings it");
         found.push(("schema", Found::because("older_than_program", detail)));
-        found.extend(ROLES.map(|role| (role, Found::code("unknown"))));
+        found.extend(ROLES.map(|role| (role, Found::code(UNKNOWN))));
         return Ok((found, None));
     }
     found.push(("schema", Found::ok()));

@@ -98,13 +98,13 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
 fn stream_ticket(parts: &Parts) -> Option<String> {
     let is_stream =
         [Method::GET, Method::HEAD].contains(&parts.method) && parts.uri.path().ends_with("/stream");
-    if is_stream { ticket(parts.uri.query()?) } else { None }
+    if is_stream { parameter(parts.uri.query()?, "ticket") } else { None }
 }
 
-/// The `ticket` of a query.
-pub(crate) fn ticket(query: &str) -> Option<String> {
-    // A ticket has no character that a URL would have to escape.
-    query.split('&').find_map(|pair| pair.strip_prefix("ticket=")).map(str::to_owned)
+/// The ticket or token of a query. Neither has a character that a URL would have to escape.
+pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
 #[cfg(test)]

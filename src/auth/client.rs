@@ -1,9 +1,9 @@
 //! From where a request comes, as far as that can be known.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
 
@@ -43,16 +43,14 @@ impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
-        let user_agent = text(&parts.headers, header::USER_AGENT.as_str()).map(str::to_owned);
-        if parts.extensions.get() == Some(&Via::Nginx) {
-            return Ok(Self {
-                address: text(&parts.headers, "x-real-ip").and_then(|a| a.parse().ok()),
-                is_https: text(&parts.headers, "x-forwarded-proto") == Some("https"),
-                user_agent,
-            });
-        }
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self { address: peer.map(|p| p.0.ip()), is_https: false, user_agent })
+        // The api role sets `Via` and, for a direct request, replaces what it claims. Without it nothing is believed.
+        let via = parts.extensions.get::<Via>().copied();
+        let claim = |name| via.and_then(|_| text(&parts.headers, name));
+        Ok(Self {
+            address: claim("x-real-ip").and_then(|a| a.parse().ok()),
+            is_https: via == Some(Via::Nginx) && claim("x-forwarded-proto") == Some("https"),
+            user_agent: text(&parts.headers, header::USER_AGENT.as_str()).map(str::to_owned),
+        })
     }
 }
 
@@ -77,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_direct_request_cannot_claim_an_address() {
+    async fn a_request_that_came_by_no_door_of_ours_is_not_believed() {
         let app = App::new("test", crate::config::Settings::default(), 1).unwrap();
         let request = http::Request::builder()
             .header("x-real-ip", "192.0.2.1")
@@ -87,6 +85,9 @@ mod tests {
         let (mut parts, ()) = request.into_parts();
         let Ok(client) = Client::from_request_parts(&mut parts, &app).await;
         assert_eq!((client.address, client.is_https), (None, false));
+        parts.extensions.insert(Via::Direct);
+        let Ok(client) = Client::from_request_parts(&mut parts, &app).await;
+        assert_eq!((client.address_text().as_deref(), client.is_https), (Some("192.0.2.1"), false));
         parts.extensions.insert(Via::Nginx);
         let Ok(client) = Client::from_request_parts(&mut parts, &app).await;
         assert_eq!((client.address_text().as_deref(), client.is_https), (Some("192.0.2.1"), true));

@@ -40,8 +40,8 @@ pub struct Made {
     pub path: PathBuf,
     /// Its size.
     pub size_bytes: u64,
-    /// Its checksum.
-    pub sha256: [u8; 32],
+    /// Its checksum, in hex.
+    pub sha256: String,
     /// How long it took.
     pub took: Duration,
 }
@@ -72,10 +72,8 @@ pub async fn run(app: &App, purpose: Purpose, tools: Option<Tools>, tell: impl F
     }
     let tables = record::tables(&client).await?;
     // Before the first migrations there is no table to write it down in.
-    let id = match tables.iter().any(|t| t == "backup") {
-        true => Some(record::begin(&client, &dir.display().to_string()).await?),
-        false => None,
-    };
+    let has_history = tables.iter().any(|t| t == "backup");
+    let id = if has_history { Some(record::begin(&client, &dir.display().to_string()).await?) } else { None };
     let tools = match tools {
         Some(tools) => tools,
         None => Tools::for_server(record::server_major(&client).await?),
@@ -85,7 +83,7 @@ pub async fn run(app: &App, purpose: Purpose, tools: Option<Tools>, tell: impl F
     drop(client);
     note(app, id, &made).await;
     let (path, size_bytes, sha256) = made?;
-    Ok(Made { path, size_bytes, sha256, took: started.elapsed() })
+    Ok(Made { path, size_bytes, sha256: file::hex(&sha256), took: started.elapsed() })
 }
 
 type File = (PathBuf, u64, [u8; 32]);

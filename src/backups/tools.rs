@@ -13,7 +13,7 @@ use tokio_postgres::config::Host;
 use crate::process::Program;
 
 /// A dump may take long; less than `TimeoutStartSec=` of `barbossa-backup.service`.
-const DEADLINE: Duration = Duration::from_hours(5);
+const DEADLINE: Duration = Duration::from_secs(5 * 3600);
 /// Where Debian has one folder for each version of PostgreSQL.
 const DEBIAN: &str = "/usr/lib/postgresql";
 

@@ -175,13 +175,10 @@ fn redis_url(url: &str) -> Option<Problem> {
     let key = "redis_url";
     let good =
         "Barbossa's own: leave it out. Another one: redis+unix:///PATH/OF/SOCKET or redis://HOST:6379/0";
-    let info = match redis::IntoConnectionInfo::into_connection_info(url) {
-        Ok(info) => info,
-        Err(_) => {
-            return Some(
-                Problem::error(key, format!("{} is not an address of Redis.", redacted(url))).hint(good),
-            );
-        }
+    let Ok(info) = redis::IntoConnectionInfo::into_connection_info(url) else {
+        return Some(
+            Problem::error(key, format!("{} is not an address of Redis.", redacted(url))).hint(good),
+        );
     };
     match info.addr() {
         redis::ConnectionAddr::Tcp(host, _) if host == "redis" => Some(

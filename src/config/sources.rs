@@ -249,7 +249,7 @@ impl Loading {
                     self.origins.insert(key.name, Origin(place));
                 }
                 Err(message) => {
-                    self.problems.push(Problem::error(key.name, message).at(place).hint(about(key)))
+                    self.problems.push(Problem::error(key.name, message).at(place).hint(about(key)));
                 }
             }
         }

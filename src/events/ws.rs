@@ -71,8 +71,10 @@ enum Proof {
 }
 
 async fn proof(app: &App, headers: &HeaderMap, query: &str) -> Result<Proof> {
-    let found = if let Some(ticket) = access::ticket(query) {
+    let found = if let Some(ticket) = access::parameter(query, "ticket") {
         auth::user_of_ticket(app, &ticket, Purpose::Ws).await?
+    } else if let Some(token) = first_versions_token(app, query) {
+        auth::find_by_token(app, &token).await?
     } else if let Some(token) = access::bearer(headers) {
         auth::find_by_token(app, token).await?
     } else if let Some(token) = access::cookie(headers) {
@@ -85,6 +87,11 @@ async fn proof(app: &App, headers: &HeaderMap, query: &str) -> Result<Proof> {
         return Ok(Proof::NotYet);
     };
     Ok(found.map_or(Proof::Wrong, Proof::Of))
+}
+
+/// Clients of the first version put the session's token into the URL, where logs keep it: only while the settings allow.
+fn first_versions_token(app: &App, query: &str) -> Option<String> {
+    if app.settings.compat.query_tokens { access::parameter(query, "token") } else { None }
 }
 
 fn is_our_page(app: &App, headers: &HeaderMap) -> bool {

@@ -1,25 +1,25 @@
 //! The job that takes one folder in, station by station. It may be stopped anywhere; run again, it goes on from what
 //! the row says.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::decide::{Case, Decision, decide};
+use super::decide::{Case, decide};
+use super::draw::{Drawn, Taken};
 use super::identify::{Identified, identify, missing_tracks, tells_total};
 use super::import::{Import, State};
 use super::place::{Obstacle, Site, here};
-use super::plan::{self, Drawing, Ending, Names, Plan};
+use super::plan::Plan;
 use super::read::{Candidate, NotReadable};
 use super::settle::{self, Rest};
 use super::tree::{Entry, Tree};
 use super::{inbox, record, require_library};
 use crate::db::{Client, Sql};
 use crate::error::Result;
-use crate::files::{path_to_text, safe_component, text_to_path};
+use crate::files::{self, path_to_text, safe_component, text_to_path};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::library::{self, ExistingAlbum, TwinQuery, identity_key};
 
@@ -338,6 +338,11 @@ fn read(
     rested: Duration,
     patience: Duration,
 ) -> std::result::Result<Candidate, Prepared> {
+    if let Some(folder) = tree.folders.iter().map(|(f, _)| dir.join(f)).find(|f| !files::may_change(f)) {
+        let reason =
+            format!("we may not move files out of {}: its group needs the right to write", folder.display());
+        return Err(not_yet(reason, NEEDS_A_PERSON));
+    }
     let releases = tree.releases();
     let entries: &[&Entry] = releases.get(Path::new("")).map_or(&[], Vec::as_slice);
     let waits = |not_readable: NotReadable| match not_readable {
@@ -405,102 +410,4 @@ fn carry_out(site: &Site, plan: &Plan) -> Result<(), Obstacle> {
         None => plan.asides.iter().try_for_each(|aside| site.set_aside(aside))?,
     }
     here("published", &site.source)
-}
-
-/// What the disk has and other imports were promised.
-struct Taken {
-    music: PathBuf,
-    promised: HashSet<String>,
-}
-
-impl Names for Taken {
-    fn is_taken(&self, path: &str) -> bool {
-        self.promised.contains(path) || self.music.join(path).symlink_metadata().is_ok()
-    }
-}
-
-/// All that the plan is drawn from.
-struct Drawn {
-    names: Taken,
-    artist_folder: String,
-    decision: Decision,
-    twin: Option<ExistingAlbum>,
-    import_id: i64,
-}
-
-impl Drawn {
-    /// The plan; none while another import is on its way to the same place.
-    fn plan(&self, candidate: &Candidate, identified: &Identified) -> Option<Plan> {
-        let drawing = Drawing {
-            candidate,
-            release: &identified.release,
-            names: &self.names,
-            import_id: self.import_id,
-        };
-        let file_of = |n: &usize| &candidate.tracks[*n].file;
-        Some(match &self.decision {
-            Decision::New => {
-                let target =
-                    format!("artists/{}/{}", self.artist_folder, plan::album_folder(&identified.release));
-                if self.names.promised.contains(&target) {
-                    return None;
-                }
-                let target = plan::free_name(&self.names, &target, plan::folder_numbered);
-                let all: Vec<usize> = (0..candidate.tracks.len()).collect();
-                let filing = drawing.filing(target, &all, None);
-                let asides = damaged_aside(&drawing).into_iter().collect();
-                Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides }
-            }
-            Decision::Extend { added, doubles } => {
-                let twin = self.twin.as_ref()?;
-                if self.names.promised.contains(&twin.path) {
-                    return None;
-                }
-                let mut filing = drawing.filing(twin.path.clone(), added, Some(twin.id));
-                filing.artwork_path = twin.artwork_path.clone().or(filing.artwork_path);
-                let mut asides: Vec<_> = damaged_aside(&drawing).into_iter().collect();
-                if !doubles.is_empty() {
-                    asides.push(drawing.aside(inbox::TRASH, doubles.iter().map(file_of), None));
-                }
-                Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides }
-            }
-            Decision::Duplicate => {
-                let there = self.twin.as_ref().map_or("the library", |t| t.path.as_str());
-                let reason = format!("all of it is in {there} already, sound for sound");
-                let aside = drawing.all_aside(inbox::TRASH, None);
-                Plan { ending: Ending::Duplicate, reason: Some(reason), filing: None, asides: vec![aside] }
-            }
-            Decision::Review(reason) => {
-                let aside = drawing.all_aside(inbox::REVIEW, None);
-                Plan {
-                    ending: Ending::Review,
-                    reason: Some(reason.clone()),
-                    filing: None,
-                    asides: vec![aside],
-                }
-            }
-            Decision::Reject(reason) => {
-                let text = format!("{reason}\n\n{}", damages(candidate));
-                let aside = drawing.all_aside(inbox::REJECTED, Some(text));
-                Plan {
-                    ending: Ending::Rejected,
-                    reason: Some(reason.clone()),
-                    filing: None,
-                    asides: vec![aside],
-                }
-            }
-        })
-    }
-}
-
-fn damaged_aside(drawing: &Drawing<'_, Taken>) -> Option<plan::Aside> {
-    let damaged = &drawing.candidate.damaged;
-    let files = damaged.iter().map(|d| &d.file);
-    (!damaged.is_empty()).then(|| drawing.aside(inbox::REJECTED, files, Some(damages(drawing.candidate))))
-}
-
-/// Each file that cannot be read, and why.
-fn damages(candidate: &Candidate) -> String {
-    let lines = candidate.damaged.iter().map(|d| format!("{}: {}", path_to_text(&d.file.relative), d.reason));
-    lines.collect::<Vec<_>>().join("\n")
 }

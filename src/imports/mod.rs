@@ -7,6 +7,7 @@
 
 mod adopt;
 mod decide;
+mod draw;
 mod ears;
 pub mod http;
 mod identify;
@@ -27,7 +28,7 @@ mod watch;
 
 pub use adopt::Adopt;
 pub use import_release::ImportRelease;
-pub use inbox::is_importable;
+pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;
 pub use sweep::{Sweep, sweep};
 pub use watch::{Mode, Status as WatchStatus, Watch};

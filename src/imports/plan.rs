@@ -4,15 +4,11 @@
 //! can be taken twice. Paths of sources are relative to the import's folder and written as `files::path_to_text` does,
 //! so that any bytes survive; all other paths are UTF-8 and relative to MUSIC_PATH or to the target.
 
-use std::collections::HashSet;
-use std::path::Path;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::identify::{Release, ReleaseTrack};
-use super::read::{Candidate, File};
-use crate::files::{self, path_to_text, safe_component};
+use crate::files::{self, safe_component};
 
 /// How the import will end when the plan is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,22 +99,33 @@ pub trait Names {
     fn is_taken(&self, path: &str) -> bool;
 }
 
+/// Names by a rule.
+pub struct Closure<F>(pub F);
+
+impl<F: Fn(&str) -> bool> Names for Closure<F> {
+    fn is_taken(&self, path: &str) -> bool {
+        (self.0)(path)
+    }
+}
+
 /// `path`, or the first of `path (2)`, `path (3)`, … that is free.
 pub fn free_name(names: &impl Names, path: &str, numbered: impl Fn(&str, u32) -> String) -> String {
     let candidates = std::iter::once(path.to_owned()).chain((2..).map(|n| numbered(path, n)));
     candidates.into_iter().find(|p| !names.is_taken(p)).unwrap_or_else(|| path.to_owned())
 }
 
-/// ` (2)` before nothing, for folders.
+/// `Album` → `Album (2)`.
 pub fn folder_numbered(path: &str, n: u32) -> String {
     format!("{path} ({n})")
 }
 
-fn folder_underscored(path: &str, n: u32) -> String {
+/// `Album` → `Album_2`, as the first version named what it set aside.
+pub fn folder_underscored(path: &str, n: u32) -> String {
     format!("{path}_{n}")
 }
 
-fn file_numbered(path: &str, n: u32) -> String {
+/// `a.flac` → `a (2).flac`.
+pub fn file_numbered(path: &str, n: u32) -> String {
     match path.rsplit_once('.') {
         Some((stem, ending)) if !ending.contains('/') => format!("{stem} ({n}).{ending}"),
         _ => format!("{path} ({n})"),
@@ -159,124 +166,6 @@ pub fn cover_among<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> 
         Some((!folder.is_empty(), rank, ending != "jpg"))
     };
     names.filter_map(|n| Some((rank(n)?, n))).min().map(|(_, name)| name)
-}
-
-/// A filing being planned.
-pub struct Drawing<'a, N: Names> {
-    /// What was read.
-    pub candidate: &'a Candidate,
-    /// What it is; tracks in the candidate's order.
-    pub release: &'a Release,
-    /// What is free.
-    pub names: &'a N,
-    /// The import's row.
-    pub import_id: i64,
-}
-
-impl<N: Names> Drawing<'_, N> {
-    /// Files the tracks with these numbers into `target`, and all that is no audio with them.
-    pub fn filing(&self, target: String, tracks: &[usize], extends_album: Option<i64>) -> Filing {
-        let mut used = HashSet::new();
-        let mut place = |wanted: String| {
-            // Names that differ only in case are one name on the drives that people copy to.
-            let is_taken =
-                |p: &str| used.contains(&p.to_lowercase()) || self.names.is_taken(&format!("{target}/{p}"));
-            let name = free_name(&Closure(is_taken), &wanted, file_numbered);
-            used.insert(name.to_lowercase());
-            name
-        };
-        let mut release = Release { tracks: Vec::new(), ..self.release.clone() };
-        let mut steps = Vec::new();
-        for n in tracks {
-            let (file, track) = (&self.candidate.tracks[*n], &self.release.tracks[*n]);
-            let to = place(track_file_name(track, self.release.disc_count, &ending(&file.file.relative)));
-            let digest = file.digest.as_ref();
-            steps.push(Step {
-                checksum: digest.map(|d| blake3::Hash::from_bytes(d.checksum).to_hex().to_string()),
-                essence: digest.map(|d| d.essence.clone()),
-                ..step(&file.file, to)
-            });
-            release.tracks.push(track.clone());
-        }
-        let others: Vec<Step> =
-            self.candidate.others.iter().map(|o| step(o, place(safe_path(&o.relative)))).collect();
-        let mut artwork = cover_among(others.iter().map(|s| s.to.as_str())).map(str::to_owned);
-        steps.extend(others);
-        let mut cover = None;
-        if artwork.is_none()
-            && extends_album.is_none()
-            && let Some((track, picture)) = self.candidate.embedded_cover()
-        {
-            let to = place(format!("cover.{}", picture.extension));
-            artwork = Some(to.clone());
-            cover = Some(Cover { from: path_to_text(&track.file.relative), to });
-        }
-        Filing {
-            artwork_path: artwork.map(|name| format!("{target}/{name}")),
-            staging: format!("artists/.incoming-{}", self.import_id),
-            target,
-            extends_album,
-            steps,
-            cover,
-            release,
-        }
-    }
-
-    /// Sends everything of the folder to `room/NAME` (`import/review`, …).
-    pub fn all_aside(&self, room: &str, reason: Option<String>) -> Aside {
-        let all = self.candidate.tracks.iter().map(|t| &t.file);
-        let all = all.chain(self.candidate.damaged.iter().map(|d| &d.file)).chain(&self.candidate.others);
-        self.aside(room, all, reason)
-    }
-
-    /// Sends some files to `room/NAME`.
-    pub fn aside<'f>(
-        &self,
-        room: &str,
-        chosen: impl Iterator<Item = &'f File>,
-        reason: Option<String>,
-    ) -> Aside {
-        let target = format!("{room}/{}", safe_component(&self.candidate.name));
-        let target = free_name(self.names, &target, folder_underscored);
-        let mut used = HashSet::new();
-        let steps = chosen.map(|file| {
-            let is_taken = |p: &str| used.contains(p) || p.eq_ignore_ascii_case("REASON.txt");
-            let to = free_name(&Closure(is_taken), &safe_path(&file.relative), file_numbered);
-            used.insert(to.clone());
-            step(file, to)
-        });
-        let steps = steps.collect();
-        Aside { target, steps, reason }
-    }
-}
-
-struct Closure<F>(F);
-
-impl<F: Fn(&str) -> bool> Names for Closure<F> {
-    fn is_taken(&self, path: &str) -> bool {
-        (self.0)(path)
-    }
-}
-
-fn step(file: &File, to: String) -> Step {
-    Step {
-        from: path_to_text(&file.relative),
-        to,
-        size_bytes: file.size_bytes,
-        modified_at: file.modified_at,
-        checksum: None,
-        essence: None,
-    }
-}
-
-fn ending(path: &Path) -> String {
-    path.extension().map_or_else(String::new, |e| safe_component(&e.to_string_lossy().to_lowercase()))
-}
-
-/// Each component made safe; the folders stay.
-fn safe_path(relative: &Path) -> String {
-    let parts: Vec<String> = relative.iter().map(|part| safe_component(&part.to_string_lossy())).collect();
-    parts.join("/")
 }
 
 #[cfg(test)]

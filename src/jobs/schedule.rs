@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Job, Prune, Vacuum, enqueue};
 use crate::app::App;
 use crate::db::{Sql, Transaction};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A job that the clock enqueues.
 #[derive(Clone, Copy)]
@@ -55,6 +55,8 @@ struct Entry {
 
 /// No longer than this between two looks: another beat may have moved a time, and the clock may have been set.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// A server that takes longer over a round is not well; the clock must go on.
+const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_WHILE_AWAY_EVERY: Duration = Duration::from_millis(500);
 
 const KNOWN: &str = "select name, next_run_at from schedule";
@@ -93,7 +95,8 @@ impl Beat {
         let mut is_away = false;
         loop {
             alive();
-            let pause = match self.tick().await {
+            let ticked = tokio::time::timeout(PATIENCE, self.tick()).await;
+            let pause = match ticked.unwrap_or(Err(Error::Unavailable("PostgreSQL does not answer"))) {
                 Ok(next) => {
                     if std::mem::take(&mut is_away) {
                         tracing::info!("the clock goes on");

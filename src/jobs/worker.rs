@@ -53,7 +53,8 @@ pub struct Worker {
 struct Hands {
     tasks: JoinSet<Finished>,
     jobs: HashMap<task::Id, Running>,
-    look_at: Option<Instant>,
+    /// When jobs that were put off here are due again; those of other workers are seen by looking.
+    due_at: Vec<Instant>,
     cared_at: Option<Instant>,
 }
 
@@ -134,10 +135,8 @@ impl Worker {
 
     /// One look; when to look again at the latest.
     async fn look(&self, hands: &mut Hands, stop: &CancellationToken) -> Instant {
-        let looked = match tokio::time::timeout(PATIENCE, self.take(hands, stop)).await {
-            Ok(looked) => looked,
-            Err(_) => Err(Error::Unavailable("PostgreSQL does not answer")),
-        };
+        let looked = tokio::time::timeout(PATIENCE, self.take(hands, stop)).await;
+        let looked = looked.unwrap_or(Err(Error::Unavailable("PostgreSQL does not answer")));
         self.running.store(hands.jobs.len(), Ordering::Relaxed);
         let now = Instant::now();
         if let Err(error) = looked {
@@ -149,8 +148,8 @@ impl Worker {
         if self.is_away.swap(false, Ordering::Relaxed) {
             tracing::info!("looking for jobs again");
         }
-        let soon = hands.look_at.take().filter(|at| *at < now + LOOK_EVERY);
-        soon.unwrap_or(now + LOOK_EVERY)
+        hands.due_at.retain(|at| *at > now);
+        hands.due_at.iter().copied().fold(now + LOOK_EVERY, Instant::min)
     }
 
     async fn take(&self, hands: &mut Hands, stop: &CancellationToken) -> Result<()> {
@@ -271,8 +270,7 @@ impl Hands {
             }
         };
         if let Some(after) = again_after {
-            let due = Instant::now() + after;
-            self.look_at = Some(self.look_at.map_or(due, |at| at.min(due)));
+            self.due_at.push(Instant::now() + after);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod beat;
+pub mod cli;
 mod music;
 mod rooms;
 mod sandbox;
@@ -25,6 +26,8 @@ use crate::telemetry;
 
 /// How long a role that cannot work yet keeps `systemctl start` waiting.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What saying goodbye to PostgreSQL may take.
+const GOODBYE: Duration = Duration::from_millis(30);
 /// How soon the return of PostgreSQL is seen.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
@@ -67,6 +70,7 @@ where
     };
     let plan = lifecycle::Plan { threads: threads(), drain, reload: Box::new(reload(role, log.clone())) };
     lifecycle::run(plan, |life| async move {
+        let database = app.db.clone();
         listen(&app, channels, &life);
         // The heart beats until the drain is over: a process that finishes its work is not gone yet.
         let end = CancellationToken::new();
@@ -75,6 +79,9 @@ where
         end.cancel();
         // It was not aborted; if it panicked, the hook said so.
         let _ = beating.await;
+        // Connections that are only dropped with the process are errors in PostgreSQL's log.
+        database.forget_connections();
+        tokio::time::sleep(GOODBYE).await;
         ended
     })
 }

@@ -119,10 +119,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JournalLayer {
                 of_span.0.iter().for_each(|(name, value)| fields.put(name, value.clone()));
             }
         }
-        event.record(&mut fields);
+        let mut own = Fields::default();
+        event.record(&mut own);
+        let message = own.sentence();
+        own.0.into_iter().for_each(|(name, value)| fields.put(name, value));
         // An event of the `log` crate carries its own place as fields; this makes them the metadata.
         let normalized = event.normalized_metadata();
-        let record = Record::new(normalized.as_ref().unwrap_or_else(|| event.metadata()), fields);
+        let record = Record::new(normalized.as_ref().unwrap_or_else(|| event.metadata()), message, fields);
         if self.queue.try_send(Letter::Record(Box::new(record))).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -139,6 +142,18 @@ impl Fields {
             Some((_, old)) => *old = value,
             None => self.0.push((name, value)),
         }
+    }
+
+    /// What plain `journalctl` shows: the message, then the error, then what else the event itself says.
+    fn sentence(&mut self) -> String {
+        let mut sentence = self.take("message").unwrap_or_default();
+        for (name, value) in self.0.iter().filter(|(name, _)| *name != "error") {
+            let _ = write!(sentence, " {name}={value}");
+        }
+        if let Some((_, error)) = self.0.iter().find(|(name, _)| *name == "error") {
+            let _ = write!(sentence, ": {error}");
+        }
+        sentence
     }
 
     fn take(&mut self, name: &str) -> Option<String> {
@@ -182,14 +197,14 @@ struct Record {
 }
 
 impl Record {
-    fn new(metadata: &Metadata<'_>, mut fields: Fields) -> Self {
+    fn new(metadata: &Metadata<'_>, message: String, fields: Fields) -> Self {
         Self {
             level: priority(*metadata.level()),
             target: metadata.target().to_owned(),
             module: metadata.module_path().map(str::to_owned),
             file: metadata.file().map(str::to_owned),
             line: metadata.line(),
-            message: fields.take("message").unwrap_or_default(),
+            message,
             fields,
         }
     }
@@ -264,7 +279,7 @@ mod tests {
             tracing::Span::current().record("job_kind", "imports.import_release");
             tracing::info!(size_bytes = 42, "filed");
         });
-        assert_eq!(record.message, "filed");
+        assert_eq!(record.message, "filed size_bytes=42");
         let fields = record.fields.0;
         assert_eq!(
             fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
@@ -277,6 +292,7 @@ mod tests {
         let error = anyhow::Error::from(io::Error::other("disk full")).context("cannot file the album");
         let error: &(dyn std::error::Error + 'static) = error.as_ref();
         let record = record(|| tracing::error!(error, "import failed"));
+        assert_eq!(record.message, "import failed: cannot file the album: disk full");
         assert_eq!(record.fields.0, [("error", "cannot file the album: disk full".to_owned())]);
     }
 

@@ -227,7 +227,7 @@ fn what_cannot_be_understood_exits_2_and_help_documents_the_exit_statuses() {
     assert_eq!(run(program().args(["worker", "--queues", "rum"])).0, 2);
     let (code, out, _) = run(program().arg("--help"));
     assert_eq!(code, 0);
-    assert!(out.contains("6 PostgreSQL or Redis does not answer"), "{out}");
+    assert!(out.contains("6  PostgreSQL or Redis does not answer"), "{out}");
 }
 
 #[test]

@@ -25,7 +25,10 @@ struct Broadcast {
 
 impl Broadcast {
     async fn new() -> Self {
-        let town = Town::new().await;
+        Self::of(Town::new().await).await
+    }
+
+    async fn of(town: Town) -> Self {
         let app = town.app();
         eventually("the ear is open", || async { app.notices.is_connected() }).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -259,6 +262,17 @@ async fn whoever_is_not_known_is_closed_with_4001() {
     let mut ear = house.connect(&format!("?token={token}"), &[]).await.unwrap();
     ear.say(json!({"type": "ping"})).await;
     assert_eq!(ear.closed_with().await, 4001);
+}
+
+#[tokio::test]
+async fn a_token_in_the_url_counts_only_where_the_settings_allow_it() {
+    let mut town = Town::new().await;
+    town.settings_mut().compat.query_tokens = true;
+    let house = Broadcast::of(town).await;
+    let (_, token) = house.person("ada", false).await;
+    let mut ear = house.connect(&format!("?token={token}"), &[]).await.unwrap();
+    assert_eq!(ear.hear().await["type"], "connected");
+    assert_eq!(house.connect("?token=00", &[]).await.unwrap().closed_with().await, 4001);
 }
 
 #[tokio::test]

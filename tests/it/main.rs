@@ -19,3 +19,8 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
+mod adopt;
+mod imports;
+mod watch;
+#[cfg(feature = "failpoints")]
+mod crash;

@@ -24,8 +24,14 @@ const AFTERWORD: &str = "\
 Settings: /etc/barbossa/barbossa.toml, then /etc/barbossa/conf.d/*.toml in the order of their names, then the environment. \
 BARBOSSA_CONFIG names another file. `barbossa check-config` judges them all.
 
-Exit status: 0 done; 1 it failed; 2 the command line cannot be understood; 3 the password was refused; 4 not permitted (run it \
-with sudo); 5 no such user, file or row; 6 PostgreSQL or Redis does not answer.
+Exit status:
+  0  done
+  1  it failed
+  2  the command line, or what was typed in, cannot be used
+  3  the password was refused
+  4  not permitted: run it with sudo
+  5  no such user, file or row
+  6  PostgreSQL or Redis does not answer
 
 See also: systemctl status 'barbossa-*', journalctl -u barbossa-worker, /usr/share/doc/barbossa/README.Debian";
 

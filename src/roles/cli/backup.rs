@@ -33,7 +33,7 @@ async fn make(app: &App, output: Output) -> anyhow::Result<Status> {
         print_json(&json!({
             "path": made.path,
             "size_bytes": made.size_bytes,
-            "sha256": made.sha256.iter().map(|b| format!("{b:02x}")).collect::<String>(),
+            "sha256": made.sha256,
             "took_seconds": made.took.as_secs_f64(),
         }))?;
     } else {

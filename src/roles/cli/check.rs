@@ -5,22 +5,19 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::json;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, Role};
 use super::exit::Status;
 use super::terminal::{complain, count, print, print_json};
 use crate::config::{self, EnvFile, KEYS, Loaded, Problem, Problems, Severity, Sources};
 
 pub fn run(args: &CheckArgs) -> anyhow::Result<Status> {
-    let (loaded, subject) = match &args.env_file {
-        Some(file) => (judge(file)?, file.display().to_string()),
-        None => {
-            let sources = Sources::of_process();
-            let sources =
-                args.role.map_or_else(|| sources.clone(), |role| sources.clone().for_role(role.name()));
-            let loaded = config::load(&sources);
-            let subject = described(&loaded);
-            (loaded, subject)
-        }
+    let (loaded, subject) = if let Some(file) = &args.env_file {
+        (judge(file)?, file.display().to_string())
+    } else {
+        let sources = Sources::of_process();
+        let loaded = config::load(&Sources { role: args.role.map(Role::name), ..sources });
+        let subject = described(&loaded);
+        (loaded, subject)
     };
     let status = if loaded.problems.has_errors() { Status::Failed } else { Status::Done };
     if args.output.json {

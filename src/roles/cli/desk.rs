@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::check;
-use super::exit::{Failure, Status};
+use super::exit::{Status, failure};
 use super::privileges::become_service_user;
 use crate::app::App;
 use crate::config::{self, Settings, Sources};
@@ -15,7 +15,7 @@ pub fn settings(sources: &Sources) -> anyhow::Result<Settings> {
     let loaded = config::load(sources);
     if loaded.problems.has_errors() {
         check::tell(&loaded.problems);
-        return Err(Failure::new(Status::Failed, "The settings have errors."));
+        return Err(failure(Status::Failed, "The settings have errors."));
     }
     become_service_user()?;
     Ok(loaded.settings)
@@ -50,5 +50,5 @@ async fn interrupted() -> anyhow::Error {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    Failure::new(Status::Failed, "Interrupted.")
+    failure(Status::Failed, "Interrupted.")
 }

@@ -25,7 +25,8 @@ const OLD_BACKUP: Duration = Duration::from_secs(2 * 86_400);
 const NGINX_SNIPPET: &str = "/etc/nginx/snippets/barbossa-music.conf";
 const LIBRARY: &str = "select id from library";
 const LATE: &str = "select role from heartbeat where seen_at < now() - interval '20 seconds' order by role";
-const HEARD: &str = "select count(distinct role) from heartbeat where seen_at >= now() - interval '20 seconds'";
+const HEARD: &str =
+    "select count(distinct role) from heartbeat where seen_at >= now() - interval '20 seconds'";
 
 /// One thing that was tried.
 #[derive(Serialize)]
@@ -123,20 +124,24 @@ async fn database(app: &App) -> Found {
 }
 
 async fn redis(app: &App) -> Found {
-    match app.cache.is_there().await {
-        true => Ok("answers".to_owned()),
-        false => doubtful("does not answer; live updates are slow: systemctl status barbossa-redis"),
+    if app.cache.is_there().await {
+        return Ok("answers".to_owned());
     }
+    doubtful("does not answer; live updates are slow: systemctl status barbossa-redis")
 }
 
 /// The marker, and what the worker does all day: a file, a second name for it in another folder, a rename.
 async fn music(app: &App) -> Found {
     let music = app.music();
-    let expected = async { Ok::<uuid::Uuid, crate::error::Error>(app.db.get().await?.row(LIBRARY, &[]).await?.get(0)) };
+    let expected =
+        async { Ok::<uuid::Uuid, crate::error::Error>(app.db.get().await?.row(LIBRARY, &[]).await?.get(0)) };
     match (files::read_marker(music), expected.await) {
         (Err(error), _) => return bad(format!("{}: {error}", music.display())),
         (Ok(None), _) => {
-            return bad(format!("no marker in {}: is its disk mounted? Has the worker run yet?", music.display()));
+            return bad(format!(
+                "no marker in {}: is its disk mounted? Has the worker run yet?",
+                music.display()
+            ));
         }
         (Ok(Some(there)), Ok(expected)) if there != expected => {
             return bad(format!("the marker in {} is that of another library", music.display()));
@@ -151,7 +156,8 @@ async fn music(app: &App) -> Found {
 
 fn try_links(music: &Path) -> std::io::Result<()> {
     let source = tempfile::Builder::new().prefix(".doctor-").tempfile_in(music.join("import"))?;
-    let targets = ["artists", "users"].map(|folder| tempfile::Builder::new().prefix(".doctor-").tempdir_in(music.join(folder)));
+    let targets = ["artists", "users"]
+        .map(|folder| tempfile::Builder::new().prefix(".doctor-").tempdir_in(music.join(folder)));
     for target in targets {
         let target = target?;
         let link = target.path().join("link");
@@ -178,7 +184,9 @@ fn nginx(snippet: &Path, music: &Path) -> Found {
     let alias = alias.map(|a| a.trim_matches('"').trim_end_matches('/'));
     match alias {
         Some(alias) if Path::new(alias) == music => Ok("serves the same music folder".to_owned()),
-        Some(alias) => bad(format!("serves {alias} instead: barbossa setup music-path '{}'", music.display())),
+        Some(alias) => {
+            bad(format!("serves {alias} instead: barbossa setup music-path '{}'", music.display()))
+        }
         None => bad(format!("there is no alias in {}", snippet.display())),
     }
 }
@@ -191,7 +199,9 @@ fn api() -> Found {
             let line = answer.lines().next().unwrap_or_default().to_owned();
             bad(format!("{line}: curl http://localhost:8080/health"))
         }
-        Err(error) => bad(format!("no answer on port 8080 ({error}): systemctl status barbossa-api.socket barbossa-api")),
+        Err(error) => bad(format!(
+            "no answer on port 8080 ({error}): systemctl status barbossa-api.socket barbossa-api"
+        )),
     }
 }
 
@@ -241,10 +251,10 @@ fn age(at: Timestamp, now: Timestamp) -> Duration {
 }
 
 fn old_tokens(app: &App) -> Found {
-    match app.settings.compat.query_tokens {
-        false => Ok("login tokens are not taken from addresses".to_owned()),
-        true => doubtful("compat.query_tokens is on: login tokens may end up in logs"),
+    if app.settings.compat.query_tokens {
+        return doubtful("compat.query_tokens is on: login tokens may end up in logs");
     }
+    Ok("login tokens are not taken from addresses".to_owned())
 }
 
 #[cfg(test)]
@@ -271,6 +281,10 @@ mod tests {
         try_links(dir.path()).unwrap();
         std::fs::remove_dir(dir.path().join("users")).unwrap();
         assert!(try_links(dir.path()).is_err());
-        assert_eq!(std::fs::read_dir(dir.path().join("artists")).unwrap().count(), 0, "something was left behind");
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("artists")).unwrap().count(),
+            0,
+            "something was left behind"
+        );
     }
 }

@@ -33,10 +33,9 @@ pub struct Failure {
     pub message: String,
 }
 
-impl Failure {
-    pub fn new(status: Status, message: impl Into<String>) -> anyhow::Error {
-        Self { status, message: message.into() }.into()
-    }
+/// A failure with this exit status and this sentence.
+pub fn failure(status: Status, message: impl Into<String>) -> anyhow::Error {
+    Failure { status, message: message.into() }.into()
 }
 
 /// Whether the reader of our output has gone, which is their right: `barbossa user list | head -1`.
@@ -120,7 +119,7 @@ fn is_database_away(error: &anyhow::Error) -> bool {
     if let Some(error) = error.downcast_ref::<Error>() {
         return error.is_database_away();
     }
-    let is_postgres = error.chain().any(|e| e.is::<tokio_postgres::Error>());
+    let is_postgres = error.chain().any(<dyn std::error::Error>::is::<tokio_postgres::Error>);
     match answer_of_database(error) {
         // Classes 08 and 57P of PostgreSQL's error codes, and "too many connections".
         Some(answer) => {
@@ -155,7 +154,7 @@ mod tests {
             (Error::Conflict("busy".into()).into(), Status::Failed),
             (anyhow::Error::from(io::Error::from(io::ErrorKind::PermissionDenied)), Status::NotPermitted),
             (anyhow::anyhow!("x"), Status::Failed),
-            (Failure::new(Status::Refused, "x"), Status::Refused),
+            (failure(Status::Refused, "x"), Status::Refused),
         ] {
             assert_eq!(status_of(&error), status, "{error}");
         }
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_needs_root_says_sudo_once() {
-        let error = Failure::new(Status::NotPermitted, "This writes to /etc.");
+        let error = failure(Status::NotPermitted, "This writes to /etc.");
         assert_eq!(explain(&error), "This writes to /etc.\nRun it with sudo.");
     }
 }

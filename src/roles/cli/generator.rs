@@ -71,7 +71,7 @@ fn drop_in(setting: &str, path: &Path, purpose: Use) -> String {
     if is_hidden(path) {
         // The units see no one's home but for this folder in it.
         let bind = if purpose == Use::Writes { "BindPaths" } else { "BindReadOnlyPaths" };
-        let _ = writeln!(text, "ProtectHome=tmpfs\n{bind}={}", maybe);
+        let _ = writeln!(text, "ProtectHome=tmpfs\n{bind}={maybe}");
     }
     if purpose == Use::Writes {
         // One path for all that is written: two would be two mounts, and links between them would fail.

@@ -1,5 +1,6 @@
 //! `barbossa import`: a folder of the inbox now, or a library that is filed already (`--adopt`).
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::args::{ImportArgs, Output};
-use super::exit::{Failure, Status};
+use super::exit::{Status, failure};
 use super::{desk, job, terminal};
 use crate::app::App;
 use crate::files::path_to_text;
@@ -16,10 +17,15 @@ use crate::jobs;
 
 pub fn run(args: ImportArgs) -> anyhow::Result<Status> {
     // As seen from where the command was given, which is left together with root's rights.
-    let path = std::path::absolute(args.adopt.as_ref().or(args.path.as_ref()).expect("clap asks for one of them"))?;
+    let path =
+        std::path::absolute(args.adopt.as_ref().or(args.path.as_ref()).expect("clap asks for one of them"))?;
     let ImportArgs { wait, output, adopt, .. } = args;
     desk::with_app(|app| async move {
-        if adopt.is_some() { adopt_library(&app, &path, output).await } else { import(&app, &path, wait, output).await }
+        if adopt.is_some() {
+            adopt_library(&app, &path, output).await
+        } else {
+            import(&app, &path, wait, output).await
+        }
     })
 }
 
@@ -31,13 +37,17 @@ async fn import(app: &App, path: &Path, wait: bool, output: Output) -> anyhow::R
             path.display(),
             app.music().join("import/pending").display()
         );
-        return Err(Failure::new(Status::Usage, message));
+        return Err(failure(Status::Usage, message));
     }
     let source = source_of(&relative).to_owned();
     let release = ImportRelease { path: relative, source, requested_by: None };
     let id = jobs::enqueue(&app.db.get().await?, &release).await?;
     if !wait {
-        tell(output, &json!({"job_id": id, "path": release.path}), &format!("Job {id} takes it in when it has settled."))?;
+        tell(
+            output,
+            &json!({"job_id": id, "path": release.path}),
+            &format!("Job {id} takes it in when it has settled."),
+        )?;
         return Ok(Status::Done);
     }
     let spinner = terminal::spinner();
@@ -51,8 +61,9 @@ async fn import(app: &App, path: &Path, wait: bool, output: Output) -> anyhow::R
 async fn adopt_library(app: &App, path: &Path, output: Output) -> anyhow::Result<Status> {
     let dir = within_music(app, path)?;
     if dir != "artists" && !dir.starts_with("artists/") {
-        let message = format!("A library is adopted where it lies: beneath {}.", app.music().join("artists").display());
-        return Err(Failure::new(Status::Usage, message));
+        let message =
+            format!("A library is adopted where it lies: beneath {}.", app.music().join("artists").display());
+        return Err(failure(Status::Usage, message));
     }
     let started = Instant::now();
     let id = jobs::enqueue(&app.db.get().await?, &Adopt { dir }).await?;
@@ -81,7 +92,8 @@ fn adopted(result: &Value, seconds: f64) -> String {
     }
     let unnamed = number("unreadable_files").saturating_sub(unreadable.map_or(0, |u| u.len() as u64));
     if unnamed > 0 {
-        text.push_str(&format!("\n... and {unnamed} more: journalctl -u barbossa-worker"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n... and {unnamed} more: journalctl -u barbossa-worker");
     }
     text
 }
@@ -89,18 +101,22 @@ fn adopted(result: &Value, seconds: f64) -> String {
 /// Relative to MUSIC_PATH, as jobs have it.
 fn within_music(app: &App, path: &Path) -> anyhow::Result<String> {
     let meta = std::fs::metadata(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Failure::new(Status::NotFound, format!("{} is not there.", path.display())),
+        std::io::ErrorKind::NotFound => {
+            failure(Status::NotFound, format!("{} is not there.", path.display()))
+        }
         _ => anyhow::Error::from(e).context(path.display().to_string()),
     })?;
     if !meta.is_dir() {
-        return Err(Failure::new(Status::Usage, format!("{} is not a folder.", path.display())));
+        return Err(failure(Status::Usage, format!("{} is not a folder.", path.display())));
     }
     // The same folder may be known by another way, over a symbolic link.
-    let ways = [(path.to_owned(), app.music().to_owned()), (path.canonicalize()?, app.music().canonicalize()?)];
+    let ways =
+        [(path.to_owned(), app.music().to_owned()), (path.canonicalize()?, app.music().canonicalize()?)];
     let relative = ways.iter().find_map(|(path, music)| path.strip_prefix(music).ok());
     let relative: PathBuf = relative.map(|r| r.components().collect()).ok_or_else(|| {
-        let message = format!("{} does not lie in the music folder, {}.", path.display(), app.music().display());
-        Failure::new(Status::Usage, message)
+        let message =
+            format!("{} does not lie in the music folder, {}.", path.display(), app.music().display());
+        failure(Status::Usage, message)
     })?;
     Ok(path_to_text(&relative))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::exit::{Failure, Status};
+use super::exit::{Status, failure};
+use super::terminal::complain;
 use crate::app::App;
 use crate::db::Sql;
 
@@ -27,18 +28,14 @@ pub async fn follow(app: &App, id: i64, bar: &ProgressBar) -> anyhow::Result<Val
             "cancelled" | "discarded" => {
                 bar.finish_and_clear();
                 let reason = error.unwrap_or_else(|| "It gave no reason.".to_owned());
-                return Err(Failure::new(Status::Failed, reason));
+                return Err(failure(Status::Failed, reason));
             }
             _ => {}
         }
         // An attempt failed and the next one is to come: nobody should wait without knowing.
         if error.is_some() && error != last_error {
-            bar.suspend(|| {
-                super::terminal::complain(format_args!(
-                    "It is tried again: {}",
-                    error.as_deref().unwrap_or_default()
-                ))
-            });
+            let reason = error.as_deref().unwrap_or_default();
+            bar.suspend(|| complain(format_args!("It is tried again: {reason}")));
             last_error = error;
         }
         show(bar, row.get(1));

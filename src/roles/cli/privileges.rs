@@ -6,7 +6,7 @@ use std::ffi::CString;
 use anyhow::Context;
 use nix::unistd::{User, chdir, geteuid, initgroups, setgid, setuid};
 
-use super::exit::{Failure, Status};
+use super::exit::{Status, failure};
 
 /// The user of all units.
 pub const SERVICE_USER: &str = "barbossa";
@@ -35,5 +35,5 @@ pub fn require_root(what: &str) -> anyhow::Result<()> {
     if geteuid().is_root() {
         return Ok(());
     }
-    Err(Failure::new(Status::NotPermitted, format!("{what} needs root.")))
+    Err(failure(Status::NotPermitted, format!("{what} needs root.")))
 }

@@ -31,14 +31,14 @@ struct Report {
     schema: i32,
     schema_needed: i32,
     redis: bool,
-    roles: Vec<Role>,
-    queues: Vec<Queue>,
+    roles: Vec<Heartbeat>,
+    queues: Vec<Backlog>,
     library: Library,
     last_backup: Option<Backup>,
 }
 
 #[derive(Serialize)]
-struct Role {
+struct Heartbeat {
     role: String,
     host: String,
     pid: i32,
@@ -50,7 +50,7 @@ struct Role {
 }
 
 #[derive(Serialize)]
-struct Queue {
+struct Backlog {
     queue: String,
     running: i64,
     waiting: i64,
@@ -98,11 +98,11 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
     })
 }
 
-async fn roles(client: &Client, now: Timestamp) -> anyhow::Result<Vec<Role>> {
+async fn roles(client: &Client, now: Timestamp) -> anyhow::Result<Vec<Heartbeat>> {
     let rows = client.rows(HEARTBEATS, &[]).await?;
     let roles = rows.iter().map(|row| {
         let seen_at: Timestamp = row.get(6);
-        Role {
+        Heartbeat {
             role: row.get(0),
             host: row.get(1),
             pid: row.get(2),
@@ -116,9 +116,9 @@ async fn roles(client: &Client, now: Timestamp) -> anyhow::Result<Vec<Role>> {
     Ok(roles.collect())
 }
 
-async fn queues(client: &Client) -> anyhow::Result<Vec<Queue>> {
+async fn queues(client: &Client) -> anyhow::Result<Vec<Backlog>> {
     let rows = client.rows(QUEUE, &[]).await?;
-    let queues = rows.iter().map(|row| Queue {
+    let queues = rows.iter().map(|row| Backlog {
         queue: row.get(0),
         running: row.get(1),
         waiting: row.get(2),
@@ -144,7 +144,7 @@ fn shown(report: &Report, now: Timestamp) -> String {
         0 => "No role has been heard: systemctl status 'barbossa-*'".to_owned(),
         _ => table(&["role", "does", "up", "heard", "pid", "host"], &[4], roles).to_string(),
     };
-    let numbers = |q: &Queue| [q.running, q.waiting, q.failed].map(|n| n.to_string());
+    let numbers = |q: &Backlog| [q.running, q.waiting, q.failed].map(|n| n.to_string());
     let queues = report.queues.iter().map(|q| [vec![q.queue.clone()], numbers(q).to_vec()].concat());
     let queues = match report.queues.len() {
         0 => "No job runs or waits.".to_owned(),

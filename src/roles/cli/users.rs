@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::args::{Output, User};
-use super::exit::{Failure, Status};
+use super::exit::{Status, failure};
 use super::terminal::{print, print_json, table, time};
 use crate::activity;
 use crate::app::App;
@@ -28,7 +28,7 @@ async fn add(app: &App, name: &str, is_admin: bool, from_stdin: bool) -> anyhow:
     let name = auth::valid_name(name)?;
     let mut client = app.db.get().await?;
     if auth::find_user_by_name(&client, &name).await.is_ok() {
-        return Err(Failure::new(Status::Failed, format!("There is a user {name} already.")));
+        return Err(failure(Status::Failed, format!("There is a user {name} already.")));
     }
     let password = ask_password(from_stdin)?;
     let tx = client.transaction().await?;
@@ -62,7 +62,7 @@ async fn remove(app: &App, name: &str, yes: bool) -> anyhow::Result<Status> {
     let mut client = app.db.get().await?;
     let account = auth::find_user_by_name(&client, name).await?;
     if !yes && !confirmed(&account.username)? {
-        return Err(Failure::new(Status::Failed, "Nothing was removed."));
+        return Err(failure(Status::Failed, "Nothing was removed."));
     }
     let tx = client.transaction().await?;
     auth::remove_user(&tx, account.id).await?;
@@ -101,21 +101,21 @@ fn ask_password(from_stdin: bool) -> anyhow::Result<SecretString> {
     }
     if !io::stdin().is_terminal() {
         let message = "There is no terminal to ask for the password: use --password-stdin.";
-        return Err(Failure::new(Status::Usage, message));
+        return Err(failure(Status::Usage, message));
     }
     let first: SecretString =
         rpassword::prompt_password("Password: ").context("asking for the password")?.into();
     let second: SecretString =
         rpassword::prompt_password("Once more: ").context("asking for the password")?.into();
     if first.expose_secret() != second.expose_secret() {
-        return Err(Failure::new(Status::Usage, "The two are not the same."));
+        return Err(failure(Status::Usage, "The two are not the same."));
     }
     Ok(first)
 }
 
 fn confirmed(name: &str) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::new(Status::Usage, "There is no terminal to ask: use --yes."));
+        return Err(failure(Status::Usage, "There is no terminal to ask: use --yes."));
     }
     print(format_args!(
         "Remove {name}, their hearts and their folder of links? The music stays. Type the name to say yes:"

@@ -3,11 +3,12 @@
 //! What cannot be used is left out, and the report says why: the rest is worth having. Nothing is overwritten.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
 
-use super::{Failure, Places, Status, create, create_closed};
+use super::{Places, Status, create, create_closed, failure};
 use crate::config::{EnvFile, KEYS, Key, Problem, SECRETS, Secret, Settings, Severity, Sources, load};
 
 const FILE: &str = "50-imported.toml";
@@ -20,7 +21,7 @@ pub(super) fn run(file: &Path, places: &Places) -> anyhow::Result<Vec<String>> {
             "{} is there already: an .env is carried over once. Edit it, or move it away.",
             target.display()
         );
-        return Err(Failure::new(Status::Failed, message));
+        return Err(failure(Status::Failed, message));
     }
     let mut plan = Plan::default();
     for key in KEYS {
@@ -76,7 +77,7 @@ impl Plan {
                     "{} is there already and holds another secret. Move one of them away.",
                     path.display()
                 );
-                Err(Failure::new(Status::Failed, message))
+                Err(failure(Status::Failed, message))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 self.secrets.push((secret, text.to_owned()));
@@ -117,7 +118,8 @@ impl Plan {
         // The empty name comes first: what stands at the top has to precede the first section.
         for (table, lines) in tables {
             if !table.is_empty() {
-                text.push_str(&format!("\n[{table}]\n"));
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "\n[{table}]");
             }
             text.push_str(&lines.join("\n"));
             text.push('\n');

@@ -12,7 +12,7 @@ use anyhow::Context;
 use nix::unistd::User;
 
 use super::args::Setup;
-use super::exit::{Failure, Status};
+use super::exit::{Status, failure};
 use super::privileges::{SERVICE_USER, require_root};
 use super::terminal::print;
 use crate::config::{Secret, Sources};
@@ -25,7 +25,7 @@ pub fn run(command: Setup) -> anyhow::Result<Status> {
         Setup::ImportEnv { file } => import_env::run(&file, &places)?,
         Setup::MusicPath { dir } => {
             let user = User::from_name(SERVICE_USER)?.ok_or_else(|| {
-                Failure::new(
+                failure(
                     Status::NotFound,
                     format!("There is no user {SERVICE_USER}: is the package installed?"),
                 )

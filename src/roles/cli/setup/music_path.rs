@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use nix::unistd::User;
 
-use super::{Failure, Places, Status};
+use super::{Places, Status, failure};
 use crate::config::{Severity, Sources, Variable, load};
 use crate::files;
 
@@ -44,16 +44,13 @@ fn plain(dir: &Path) -> anyhow::Result<PathBuf> {
     let value = dir.to_str().context("The path is not UTF-8.")?.to_owned();
     // nginx reads `$` as a variable, and has no way to write it otherwise.
     if value.contains(['"', '\\', '$']) {
-        return Err(Failure::new(
-            Status::Usage,
-            "A path with \", \\ or $ in it cannot be written for nginx.",
-        ));
+        return Err(failure(Status::Usage, "A path with \", \\ or $ in it cannot be written for nginx."));
     }
     let variable = Variable { value, place: "here".into() };
     let sources = Sources { environment: [("MUSIC_PATH".into(), variable)].into(), ..Sources::default() };
     let problems = load(&sources).problems.0.into_iter();
     match problems.filter(|p| p.key == "music_path").find(|p| p.severity == Severity::Error) {
-        Some(problem) => Err(Failure::new(Status::Usage, problem.message)),
+        Some(problem) => Err(failure(Status::Usage, problem.message)),
         None => Ok(dir),
     }
 }
@@ -65,7 +62,7 @@ fn make(dir: &Path, user: &User) -> anyhow::Result<bool> {
     }
     if !dir.parent().is_some_and(Path::is_dir) {
         let message = format!("{} is not there: is its disk mounted?", dir.parent().unwrap_or(dir).display());
-        return Err(Failure::new(Status::NotFound, message));
+        return Err(failure(Status::NotFound, message));
     }
     std::fs::create_dir(dir).with_context(|| dir.display().to_string())?;
     chown(dir, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
@@ -91,7 +88,7 @@ fn check_rights(dir: &Path, user: &User) -> anyhow::Result<()> {
     let message = format!(
         "The user {name} may not write in {dir}.\nLet it: chown {name}:{name} '{dir}' && chmod 2775 '{dir}' (and what is inside: chgrp -R {name} '{dir}' && chmod -R g+rwX '{dir}')"
     );
-    Err(Failure::new(Status::Failed, message))
+    Err(failure(Status::Failed, message))
 }
 
 /// The first folder on the way there that others may not enter.
@@ -126,7 +123,7 @@ fn check_effect(dir: &Path, places: &Places) -> anyhow::Result<()> {
     let winner = loaded.origins.get("music_path").map_or("another place", |o| o.0.as_str());
     let message =
         format!("It has no effect: music_path is set by {winner} too, and that wins. Take it out there.");
-    Err(Failure::new(Status::Failed, message))
+    Err(failure(Status::Failed, message))
 }
 
 fn next_steps(before: &Path, dir: &Path) -> Vec<String> {
