@@ -88,7 +88,7 @@ check-format:
 
 [private]
 clippy:
-    cargo clippy {{ profile }} --all-targets -- --deny warnings
+    cargo clippy {{ profile }} --all-targets --features failpoints -- --deny warnings
 
 [private]
 docs:
@@ -96,7 +96,7 @@ docs:
 
 # Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
 it *NAME: setup
-    cargo test {{ profile }} -- {{ NAME }}
+    cargo test {{ profile }} --features failpoints -- {{ NAME }}
 
 # Judge the units: systemd-analyze verify, and the exposure each may have
 units: build
