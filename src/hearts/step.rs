@@ -78,10 +78,12 @@ pub fn step(found: &Findings) -> Step {
         (false, OnDisk::Other) => Step::LeaveForeign,
         (false, OnDisk::File(file)) => {
             let is_ours = found.made == Some(file.inode) || found.master.is_some_and(|m| m.is_same(file));
-            match is_ours {
-                false => Step::LeaveForeign,
-                true if found.is_audio && file.names < 2 => Step::LeaveLast,
-                true => Step::Remove,
+            if !is_ours {
+                Step::LeaveForeign
+            } else if found.is_audio && file.names < 2 {
+                Step::LeaveLast
+            } else {
+                Step::Remove
             }
         }
     }
