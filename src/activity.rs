@@ -1,4 +1,5 @@
-//! Who did what: one line for each change that a person made, written in the change's own transaction. Owns `activity`.
+//! Who did what: one line for each change that a person made, written in the change's own transaction and told to those
+//! who listen. Owns `activity`.
 
 use axum::Router;
 use axum::extract::State;
@@ -11,14 +12,15 @@ use crate::app::App;
 use crate::auth::Admin;
 use crate::db::Sql;
 use crate::error::{Error, Result};
+use crate::events::{self, Audience};
 use crate::input::Query;
 
 const RECORD: &str = "insert into activity (user_id, action, entity_type, entity_id, details, address)
-    values ($1, $2, $3, $4, $5, $6) returning id";
+    values ($1, $2, $3, $4, $5, $6) returning id, (select username from app_user where app_user.id = $1)";
 
-/// Writes a line; its id. `who` is none for what the house did by itself, or an admin at the command line; `action` a
-/// verb (`heart`, `delete`, `quality_upgrade`), `entity` what it was done to (`("album", 7)`), `details` what a reader
-/// would ask next (before and after).
+/// Writes a line and publishes `activity`; the line's id. `who` is none for what the house did by itself, or an admin at
+/// the command line; `action` a verb (`heart`, `delete`, `quality_upgrade`), `entity` what it was done to
+/// (`("album", 7)`), `details` what a reader would ask next (before and after; `artist`, `title`).
 pub async fn record(
     client: &impl Sql,
     who: Option<i64>,
@@ -29,7 +31,40 @@ pub async fn record(
 ) -> Result<i64> {
     let (entity_type, entity_id) = entity.unzip();
     let row = client.row(RECORD, &[&who, &action, &entity_type, &entity_id, &details, &address]).await?;
+    let username: Option<&str> = row.get("username");
+    let news = news(who.zip(username), action, entity, details);
+    events::publish(client, "activity", audience(entity_type), &news).await?;
     Ok(row.get("id"))
+}
+
+/// What happens to the music is everyone's news; the rest is the admins'.
+fn audience(entity_type: Option<&str>) -> Audience {
+    match entity_type {
+        Some("artist" | "album" | "track") => Audience::Everyone,
+        _ => Audience::Admins,
+    }
+}
+
+/// As clients read it: also with `album_id`, `artist`, `title` of its own where there are some.
+fn news(
+    who: Option<(i64, &str)>,
+    action: &str,
+    entity: Option<(&str, i64)>,
+    details: Option<&Value>,
+) -> Value {
+    let (user_id, username) = who.unzip();
+    let mut news = json!({"action": action, "user_id": user_id, "username": username, "details": details});
+    if let Some((entity_type, entity_id)) = entity {
+        news["entity_type"] = entity_type.into();
+        news["entity_id"] = entity_id.into();
+        news[format!("{entity_type}_id")] = entity_id.into();
+    }
+    for name in ["artist", "title"] {
+        if let Some(value) = details.and_then(|d| d.get(name)) {
+            news[name] = value.clone();
+        }
+    }
+    news
 }
 
 /// Beneath `/api`.
@@ -91,4 +126,24 @@ async fn list(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Res
         })
         .collect();
     Ok(axum::Json(json!({"items": items, "limit": page.limit, "offset": page.offset})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_of_the_music_is_for_all_and_names_it() {
+        let details = json!({"artist": "Kino", "title": "Gruppa krovi", "year": 1988});
+        let news = news(Some((3, "ada")), "heart", Some(("album", 7)), Some(&details));
+        assert_eq!((news["album_id"].as_i64(), news["title"].as_str()), (Some(7), Some("Gruppa krovi")));
+        assert_eq!((news["username"].as_str(), news["entity_type"].as_str()), (Some("ada"), Some("album")));
+        assert_eq!(audience(Some("album")), Audience::Everyone);
+    }
+
+    #[test]
+    fn news_of_people_is_the_admins() {
+        assert_eq!(audience(Some("user")), Audience::Admins);
+        assert_eq!(audience(None), Audience::Admins);
+    }
 }

@@ -6,12 +6,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, RenameFlags, ResolveFlag, openat2, renameat2};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, RenameFlags, ResolveFlag, openat, openat2, renameat2};
+use nix::sys::stat::Mode;
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
@@ -23,8 +25,7 @@ const MAX_COMPONENT_BYTES: usize = 240;
 
 // -- names and paths from outside
 
-/// Opens a file for reading that lies beneath `root`: no `..`, no absolute path, no symbolic link leads out
-/// (openat2(2), RESOLVE_BENEATH).
+/// Opens a file for reading that lies beneath `root`: no `..`, no absolute path, no symbolic link leads out.
 ///
 /// # Errors
 /// `NotFound`; `InvalidInput` or EXDEV when the path leads out; whatever open(2) says.
@@ -33,10 +34,44 @@ pub fn open_beneath(root: &Path, relative: &str) -> io::Result<File> {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not a path beneath the root"));
     }
     let root = File::open(root)?;
+    Ok(File::from(openat_beneath(&root, relative, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?))
+}
+
+/// openat(2) that never leaves the open folder `root`: openat2(2) with RESOLVE_BENEATH where it is to be had.
+///
+/// In our units it is not: systemd's `RestrictSUIDSGID=` answers ENOSYS, since a seccomp filter cannot look into the
+/// struct that openat2 takes. Then the path is walked folder by folder, and a symbolic link in it is not followed at all.
+///
+/// # Errors
+/// EXDEV, ELOOP or ENOTDIR when the path leads out; whatever open(2) says.
+pub fn openat_beneath(root: impl AsFd, relative: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlag::O_CLOEXEC;
     let how = OpenHow::new()
-        .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+        .flags(flags)
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    Ok(File::from(openat2(&root, relative, how)?))
+    match openat2(&root, relative, how) {
+        Err(Errno::ENOSYS) => walk_beneath(root, relative, flags),
+        answer => answer,
+    }
+}
+
+fn walk_beneath(root: impl AsFd, relative: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
+    if relative.starts_with('/') || relative.split('/').any(|part| part == "..") {
+        return Err(Errno::EXDEV);
+    }
+    let (folders, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+    let mut above = None;
+    for folder in folders.split('/').filter(|part| !part.is_empty()) {
+        let step = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        above = Some(match &above {
+            None => openat(&root, folder, step, Mode::empty())?,
+            Some(above) => openat(above, folder, step, Mode::empty())?,
+        });
+    }
+    match &above {
+        None => openat(&root, name, flags | OFlag::O_NOFOLLOW, Mode::empty()),
+        Some(above) => openat(above, name, flags | OFlag::O_NOFOLLOW, Mode::empty()),
+    }
 }
 
 /// `relative` beneath `root`, when it is a plain path: components only, no `.`, no `..`, not absolute, not empty.
@@ -409,6 +444,15 @@ mod tests {
         assert!(open_beneath(&root, "song").is_ok());
         for path in ["../secret", "out/secret", "/etc/passwd", "", "a\0b"] {
             assert!(open_beneath(&root, path).is_err(), "{path:?}");
+        }
+        // What the sandbox leaves us: the same, and no symbolic link at all.
+        fs::create_dir(root.join("in")).unwrap();
+        fs::write(root.join("in/song"), "s").unwrap();
+        let open = File::open(&root).unwrap();
+        assert!(walk_beneath(&open, "song", OFlag::O_RDONLY).is_ok());
+        assert!(walk_beneath(&open, "in/song", OFlag::O_RDONLY).is_ok());
+        for path in ["../secret", "in/../../secret", "out/secret", "out", "/etc/passwd", ""] {
+            assert!(walk_beneath(&open, path, OFlag::O_RDONLY).is_err(), "{path:?}");
         }
         assert!(beneath(&root, "a/b").is_some());
         for path in ["", "/a", "a//b", "a/../b", "./a", "a/"] {

@@ -14,11 +14,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat, openat2, renameat2};
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat2};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::step::{FileId, OnDisk};
+use crate::files::openat_beneath;
 
 /// Names of ours that exist for a moment. A person's program does not show them, and a sweep may remove them.
 const ASIDE: &str = ".barbossa-aside-";
@@ -47,10 +48,7 @@ impl Tree {
 
     /// A regular file of the master library, by its path relative to MUSIC_PATH.
     pub fn master(&self, path: &str) -> io::Result<Option<FileId>> {
-        let how = OpenHow::new()
-            .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_BENEATH);
-        match openat2(&self.music, path, how) {
+        match openat_beneath(&self.music, path, OFlag::O_PATH | OFlag::O_NOFOLLOW) {
             Ok(file) => Ok(regular(&File::from(file).metadata()?)),
             // The last two: a symbolic link leads out of the music, so it is no file of ours.
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EXDEV | Errno::ELOOP) => Ok(None),
@@ -175,7 +173,7 @@ impl Tree {
     }
 
     fn users(&self) -> io::Result<Option<OwnedFd>> {
-        match openat2(&self.music, "users", folder_flags(ResolveFlag::RESOLVE_BENEATH)) {
+        match openat_beneath(&self.music, "users", OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
             Ok(users) => Ok(Some(users)),
             Err(Errno::ENOENT) => Ok(None),
             Err(e) => Err(e.into()),
@@ -200,8 +198,9 @@ impl Tree {
         if is_made {
             make_folder(&*above, &name)?;
         }
-        let how = folder_flags(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
-        let folder = match openat2(&*above, name.as_str(), how) {
+        // One component, and no symbolic link: it cannot lead out.
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let folder = match openat(&*above, name.as_str(), flags, Mode::empty()) {
             Ok(folder) => Rc::new(folder),
             Err(Errno::ENOENT) => return Ok(None),
             Err(e) => return Err(e.into()),
@@ -211,12 +210,9 @@ impl Tree {
     }
 }
 
-fn folder_flags(resolve: ResolveFlag) -> OpenHow {
-    OpenHow::new().flags(OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).resolve(resolve)
-}
-
 fn make_folder(above: impl AsFd, name: &str) -> io::Result<()> {
-    match mkdirat(above, name, Mode::from_bits_truncate(0o2775)) {
+    // The setgid bit comes from the folder above; asked for here, systemd's `RestrictSUIDSGID=` would refuse.
+    match mkdirat(above, name, Mode::from_bits_truncate(0o775)) {
         Ok(()) | Err(Errno::EEXIST) => Ok(()),
         Err(e) => Err(e.into()),
     }

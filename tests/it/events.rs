@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use barbossa::activity;
 use barbossa::app::App;
 use barbossa::auth::{self, NewUser, Purpose, User};
 use barbossa::events::{self, Audience, Relay, publish};
@@ -341,4 +342,18 @@ async fn what_was_said_while_the_ear_was_down_is_told_afterwards() {
         .await;
     house.say("library:updated", Audience::Everyone, json!({"n": 2})).await;
     assert_eq!(ear.hear().await["n"], 2);
+}
+
+#[tokio::test]
+async fn what_people_do_is_told() {
+    let house = Broadcast::new().await;
+    let (id, token) = house.person("ada", false).await;
+    let mut ear = house.listen_as(&token).await;
+    let client = house.app.db.get().await.unwrap();
+    let details = json!({"title": "Blue Train"});
+    activity::record(&client, Some(id), "user_create", Some(("user", 9)), None, None).await.unwrap();
+    activity::record(&client, Some(id), "heart", Some(("album", 7)), Some(&details), None).await.unwrap();
+    let heard = ear.hear().await;
+    assert_eq!((heard["type"].as_str(), heard["action"].as_str()), (Some("activity"), Some("heart")));
+    assert_eq!((heard["username"].as_str(), heard["title"].as_str()), (Some("ada"), Some("Blue Train")));
 }
