@@ -190,7 +190,10 @@ async fn before_a_migration_what_is_there_is_dumped() {
         .unwrap();
     let (code, out, err) = run(barbossa(&town).arg("migrate").env("DATABASE_URL", &url));
     assert_eq!(code, 0, "{out}{err}");
-    let dump = files_beneath(&town.settings().backup_dir).into_iter().find(|f| f.ends_with(".dump")).unwrap();
+    let dump = files_beneath(&town.settings().backup_dir)
+        .into_iter()
+        .find(|f| Path::new(f).extension().is_some_and(|e| e == "dump"))
+        .unwrap();
     assert!(dump.starts_with("before-migration-2-"), "{dump}");
 }
 
