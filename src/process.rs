@@ -94,7 +94,7 @@ impl Program {
             args: Vec::new(),
             env: Vec::new(),
             stdout: None,
-            deadline: Duration::from_mins(10),
+            deadline: Duration::from_secs(600),
             most_bytes: 16 << 20,
         }
     }

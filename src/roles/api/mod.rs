@@ -62,7 +62,9 @@ async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Resul
     let (gate, is_open) = watch::channel(first_look(&app).await);
     let router = gated_router(&app, &life.stop, is_open.clone());
     let server = Server::new(router.clone(), Limits::default(), life.stop.clone());
-    listeners.into_iter().for_each(|listener| server.open(listener, &life));
+    for listener in listeners {
+        server.open(listener, &life);
+    }
     life.status("starting");
     life.ready();
     let (keeper, looking) = (life.clone(), app.clone());
@@ -240,7 +242,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("x-request-id"),
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), header::CONTENT_RANGE, header::RETRY_AFTER])
-        .max_age(Duration::from_mins(10));
+        .max_age(Duration::from_secs(600));
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(AllowOrigin::any());
     }
