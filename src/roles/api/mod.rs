@@ -1,7 +1,7 @@
 //! The api: HTTP and WebSockets, on sockets that systemd holds.
 //!
-//! It is ready as soon as it listens. Without PostgreSQL it answers 503 and goes on asking, so that `/health` can say
-//! what is the matter. Its watchdog is fed when a request to its own router was answered.
+//! It is ready as soon as it listens, after one look for PostgreSQL. Without PostgreSQL it answers 503 and goes on asking,
+//! so that `/health` can say what is the matter. Its watchdog is fed when a request to its own router was answered.
 
 mod frame;
 mod serve;
@@ -42,6 +42,8 @@ const BODY_LIMIT: usize = 1 << 20;
 const OWN_ADDRESS: &str = "127.0.0.1:8080";
 /// How often a usable database is looked at again: somebody may have restored an old one.
 const LOOK_WHILE_USABLE: Duration = Duration::from_secs(5);
+/// How long the first look may keep requests waiting.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Runs the role to its end.
 pub fn run(settings: Settings, sockets: Vec<PassedSocket>) -> ExitCode {
@@ -57,7 +59,7 @@ pub fn run(settings: Settings, sockets: Vec<PassedSocket>) -> ExitCode {
 
 async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Result<()> {
     let listeners = listeners(sockets).await?;
-    let (gate, is_open) = watch::channel(Some(Waiting::Database("not asked yet".into())));
+    let (gate, is_open) = watch::channel(first_look(&app).await);
     let router = gated_router(&app, &life.stop, is_open.clone());
     let server = Server::new(router.clone(), Limits::default(), life.stop.clone());
     for listener in listeners {
@@ -83,6 +85,19 @@ async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Resul
     });
     server.drain().await;
     Ok(())
+}
+
+/// What there is to wait for, before the first connection is taken: over a restart, requests wait in the sockets' backlog
+/// and meet an open gate, instead of hearing that a database is away which nobody has asked yet.
+async fn first_look(app: &App) -> Option<Waiting> {
+    match tokio::time::timeout(FIRST_LOOK, health::usable(app)).await {
+        Ok(Ok(())) => {
+            tracing::info!("serving");
+            None
+        }
+        Ok(Err(waiting)) => Some(waiting),
+        Err(_) => Some(Waiting::Database("no answer yet".into())),
+    }
 }
 
 async fn listeners(sockets: Vec<PassedSocket>) -> anyhow::Result<Vec<Listener>> {
