@@ -355,7 +355,7 @@ fn read(
     let mut candidate = Candidate::read(dir, entries).map_err(waits)?;
     if let Some(missing) = Some(missing_tracks(&candidate)).filter(|n| *n > 0 && rested < patience) {
         let reason = format!("{missing} of the tracks that its tags tell of are not here yet");
-        return Err(not_yet(reason, patience - rested));
+        return Err(not_yet(reason, patience.saturating_sub(rested)));
     }
     wait_for_damaged(&candidate, rested, patience)?;
     candidate.read_whole().map_err(waits)?;
@@ -371,7 +371,10 @@ fn wait_for_damaged(candidate: &Candidate, rested: Duration, patience: Duration)
     match candidate.damaged.first() {
         Some(damaged) if rested < patience => {
             let name = path_to_text(&damaged.file.relative);
-            Err(not_yet(format!("{name} is not complete yet: {}", damaged.reason), patience - rested))
+            Err(not_yet(
+                format!("{name} is not complete yet: {}", damaged.reason),
+                patience.saturating_sub(rested),
+            ))
         }
         _ => Ok(()),
     }

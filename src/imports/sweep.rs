@@ -82,7 +82,8 @@ const LEFT: &str = "select source_path, source, requested_by from import i
             and j.state in ('available', 'running'))";
 
 // Rows of folders that were taken away again while somebody was still writing in them.
-const FORGET_HELD: &str = "delete from import where state = 'waiting' and held_until < now() - interval '1 day'";
+const FORGET_HELD: &str =
+    "delete from import where state = 'waiting' and held_until < now() - interval '1 day'";
 
 /// Imports that have a plan and no job any more go on: what was begun on the disk is brought to its end.
 pub async fn enqueue_left(app: &App) -> Result<usize> {

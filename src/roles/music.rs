@@ -63,10 +63,14 @@ pub(super) async fn wait_for(app: &App, life: &Life, keeps: bool) -> Option<Uuid
                 }
                 return Some(library);
             }
+            // Right after an installation the worker is about to make the marker.
+            Ok((_, Music::Away(why))) if !keeps && start.elapsed() < PATIENCE => {
+                life.status(&format!("waiting for the music: {why}"));
+            }
             Ok((_, Music::Away(why))) => alarm(life, why, &mut told),
             // The database went away between the two looks; the next round tells.
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "cannot look at the library")
+                tracing::debug!(error = &error as &dyn std::error::Error, "cannot look at the library");
             }
         }
         life.progress();

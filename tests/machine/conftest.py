@@ -73,9 +73,9 @@ def machine(fresh_install, deb, request):
         yield machine
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(machine) -> Client:
-    """A session of the admin, through nginx."""
+    """A session of the admin, through nginx; one per module, since logins are limited."""
     return Client(machine.address).log_in(ADMIN, PASSWORD)
 
 

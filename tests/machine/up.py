@@ -51,6 +51,8 @@ def up() -> None:
     step("in the machine: apt install barbossa")
     machine.apt("install", "barbossa")
     client = Client(machine.address)
+    if failed := machine.run("systemctl", "--failed", "--plain", "--no-legend").stdout:
+        raise MachineError(f"{failed}{machine.journal('--priority=err', '--lines=5')}(./dev logs tells more; ./dev down, then ./dev up begins anew)")
     machine.wait_until("systemctl is-system-running says running", lambda: machine.run("systemctl", "is-system-running", check=False).stdout == "running\n", 30)
     machine.wait_until("GET /health says healthy", lambda: client.get("/health").json()["status"] == "healthy", 30)
     step(f"installed and healthy: https://{machine.address}/health")
@@ -123,7 +125,11 @@ def take_music_out(machine: Machine, client: Client) -> None:
     album = client.wait_for_album(title, 1)
     client.post(f"/api/me/library/albums/{album['id']}").expect(200)
     step(f"{ADMIN} hearts {title}; the same files, by inode, in two places:")
-    print(machine.sh(f"cd {MUSIC_DIR} && find artists users/{ADMIN} -path '*{title}*' -type f -printf '           %i  %p\\n' | sort"), end="")
+    links = machine.sh(f"cd {MUSIC_DIR} && find artists users/{ADMIN} -path '*{title}*' -type f -printf '           %i  %p\\n' | sort")
+    print(links, end="")
+    inodes = {root: {line.split()[0] for line in links.splitlines() if f" {root}/" in line} for root in ("artists", "users")}
+    if not inodes["users"] or inodes["users"] != inodes["artists"]:
+        raise MachineError("the heart's folder is not the same files")
 
 
 def install_on_this_host() -> None:
