@@ -83,7 +83,7 @@ async fn adopt() {
     for round in ["cold rows", "again, nothing changed"] {
         let start = Instant::now();
         let run = Command::new(PROGRAM)
-            .args(["import", "--adopt", "--wait"])
+            .args(["import", "--wait", "--adopt"])
             .arg(town.music().join("artists"))
             .env("BARBOSSA_CONFIG", "/dev/null")
             .env("DATABASE_URL", &town.settings().database_url)

@@ -55,13 +55,13 @@ pub fn checksum_and_essence(path: &Path) -> Result<Digest, Unreadable> {
     }
     let layout = layout(&mut file, size_bytes)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(digest(&mut file, layout)?)
+    Ok(digest(&mut file, layout, size_bytes)?)
 }
 
-fn digest(file: &mut impl Read, layout: Layout) -> io::Result<Digest> {
+fn digest(file: &mut impl Read, layout: Layout, size_bytes: u64) -> io::Result<Digest> {
     let (mut whole, mut audio) = (blake3::Hasher::new(), blake3::Hasher::new());
     let mut packets = AudioPackets::default();
-    let mut buffer = vec![0; READ_BYTES];
+    let mut buffer = vec![0; size_bytes.clamp(1, READ_BYTES as u64) as usize];
     let mut at = 0_u64;
     loop {
         let n = match file.read(&mut buffer) {
@@ -256,7 +256,7 @@ mod tests {
 
     fn essence(bytes: &[u8]) -> Digest {
         let layout = layout(&mut Cursor::new(bytes), bytes.len() as u64).unwrap();
-        digest(&mut Cursor::new(bytes), layout).unwrap()
+        digest(&mut Cursor::new(bytes), layout, bytes.len() as u64).unwrap()
     }
 
     fn id3v2(length: u8) -> Vec<u8> {

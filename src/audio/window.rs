@@ -14,7 +14,8 @@ pub struct Window {
     file: File,
     size_bytes: u64,
     position: u64,
-    buffer: Vec<u8>,
+    buffer: Box<[u8]>,
+    filled: usize,
     buffer_at: u64,
 }
 
@@ -22,7 +23,8 @@ impl Window {
     /// At the start of the file, with its first bytes in the window.
     pub fn open(file: File) -> io::Result<Self> {
         let size_bytes = file.metadata()?.len();
-        let mut window = Self { file, size_bytes, position: 0, buffer: Vec::new(), buffer_at: 0 };
+        let buffer = vec![0; WINDOW_BYTES].into_boxed_slice();
+        let mut window = Self { file, size_bytes, position: 0, buffer, filled: 0, buffer_at: 0 };
         window.fill()?;
         Ok(window)
     }
@@ -34,25 +36,24 @@ impl Window {
 
     /// What the window shows from the file's start (only before anything else was read).
     pub fn start(&self) -> &[u8] {
-        if self.buffer_at == 0 { &self.buffer } else { &[] }
+        if self.buffer_at == 0 { &self.buffer[..self.filled] } else { &[] }
     }
 
     fn fill(&mut self) -> io::Result<()> {
-        self.buffer.resize(WINDOW_BYTES, 0);
         let read = loop {
             match self.file.read_at(&mut self.buffer, self.position) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 done => break done,
             }
         };
-        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
+        self.filled = *read.as_ref().unwrap_or(&0);
         self.buffer_at = self.position;
         read.map(|_| ())
     }
 
     fn seen(&self) -> &[u8] {
         let from = self.position.checked_sub(self.buffer_at).and_then(|n| usize::try_from(n).ok());
-        from.and_then(|n| self.buffer.get(n..)).unwrap_or_default()
+        from.and_then(|n| self.buffer[..self.filled].get(n..)).unwrap_or_default()
     }
 }
 
