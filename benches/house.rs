@@ -190,7 +190,8 @@ fn make_library(artists: &Path, albums: usize) -> usize {
         .iter()
         .enumerate()
         .map(|(n, f)| {
-            let song = Song { milliseconds: 2000, ..Song::new(&format!("base {n}")).format(*f) };
+            let mut song = Song::new(&format!("base {n}")).format(*f);
+            song.milliseconds = 2000;
             song.write(&artists.parent().unwrap().join("bases"))
         })
         .collect();

@@ -1,7 +1,6 @@
 //! The integration tests: real PostgreSQL, real Redis, real audio files, the real router. One binary, so that the
 //! database cluster is made once; each test has a database, a music folder and a Redis prefix of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop here")]
-#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "the files are ours")]
 
 mod harness;
 
