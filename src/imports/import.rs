@@ -66,6 +66,15 @@ const END: &str =
     "update import set state = $2, path = coalesce($3, path), reason = $4, notes = $5, finished_at = now(),
         updated_at = now()
     where id = $1 and finished_at is null";
+// Only the watcher hears who has a file open; the worker hears it from here.
+const HOLD: &str = "insert into import (source_path, source, path, reason, held_until)
+    select path, source, path, reason, now() + make_interval(secs => $4)
+        from unnest($1::text[], $2::text[], $3::text[]) h (path, source, reason)
+    on conflict (source_path) where state in ('waiting', 'planned', 'published', 'recorded')
+        do update set held_until = excluded.held_until, reason = excluded.reason where import.state = 'waiting'";
+const RELEASE: &str =
+    "update import set held_until = null where source_path = any($1) and held_until is not null";
+const IS_HELD: &str = "select reason from import where id = $1 and held_until > now()";
 // The places that other imports on their way have already been promised.
 const PROMISED: &str = "select plan -> 'filing' ->> 'target' from import
         where state in ('planned', 'published') and id <> $1 and plan -> 'filing' ->> 'target' is not null
@@ -96,6 +105,11 @@ impl Import {
     pub async fn waits(&self, client: &impl Sql, reason: &str) -> Result<()> {
         client.run(WAIT, &[&self.id, &reason]).await?;
         Ok(())
+    }
+
+    /// Why it is held, if it is.
+    pub async fn held(&self, client: &impl Sql) -> Result<Option<String>> {
+        Ok(client.maybe_row(IS_HELD, &[&self.id]).await?.map(|row| row.get(0)))
     }
 
     /// Takes the row back: the folder is gone, or was several.
@@ -174,6 +188,21 @@ impl Import {
         tx.row(LOCK_PLANNING, &[]).await?;
         Ok(tx.rows(PROMISED, &[&self.id]).await?.iter().map(|row| row.get(0)).collect())
     }
+}
+
+/// Keeps folders from being touched for some seconds: path, source and reason of each.
+pub async fn hold(client: &impl Sql, folders: &[(&str, &str, &str)], seconds: f64) -> Result<()> {
+    let paths: Vec<&str> = folders.iter().map(|f| f.0).collect();
+    let sources: Vec<&str> = folders.iter().map(|f| f.1).collect();
+    let reasons: Vec<&str> = folders.iter().map(|f| f.2).collect();
+    client.run(HOLD, &[&paths, &sources, &reasons, &seconds]).await?;
+    Ok(())
+}
+
+/// Lets go of folders that were held.
+pub async fn release(client: &impl Sql, paths: &[String]) -> Result<()> {
+    client.run(RELEASE, &[&paths]).await?;
+    Ok(())
 }
 
 impl Ending {

@@ -142,6 +142,9 @@ impl ImportRelease {
     // -- stations one to four
 
     async fn prepare(&self, context: &Context, client: &mut Client, import: &mut Import) -> Result<Prepared> {
+        if let Some(reason) = import.held(client).await? {
+            return Ok(not_yet(reason, SOON));
+        }
         let (dir, quiet) = (self.dir(context), inbox::quiet(&context.app));
         let looked = blocking(move || settle::look(&dir, quiet)).await?;
         let (tree, rested) = match looked {
@@ -350,25 +353,30 @@ fn read(
         NotReadable::Refused(reason) => not_yet(reason, NEEDS_A_PERSON),
     };
     let mut candidate = Candidate::read(dir, entries).map_err(waits)?;
-    if rested < patience {
-        let look_after = patience.saturating_sub(rested);
-        let missing = missing_tracks(&candidate);
-        if missing > 0 {
-            return Err(not_yet(
-                format!("{missing} of the tracks that its tags tell of are not here yet"),
-                look_after,
-            ));
-        }
-        // Some programs make all files first and fill them then.
-        if let Some(damaged) = candidate.damaged.first() {
-            let name = path_to_text(&damaged.file.relative);
-            return Err(not_yet(format!("{name} is not complete yet: {}", damaged.reason), look_after));
-        }
+    if let Some(missing) = Some(missing_tracks(&candidate)).filter(|n| *n > 0 && rested < patience) {
+        let reason = format!("{missing} of the tracks that its tags tell of are not here yet");
+        return Err(not_yet(reason, patience.saturating_sub(rested)));
     }
+    wait_for_damaged(&candidate, rested, patience)?;
     candidate.read_whole().map_err(waits)?;
+    wait_for_damaged(&candidate, rested, patience)?;
     match Tree::of(dir) {
         Ok(after) if after == *tree => Ok(candidate),
         _ => Err(not_yet("it changed while it was read", SOON)),
+    }
+}
+
+/// Some programs make all files first and fill them then, and some pause in the middle of one.
+fn wait_for_damaged(candidate: &Candidate, rested: Duration, patience: Duration) -> Result<(), Prepared> {
+    match candidate.damaged.first() {
+        Some(damaged) if rested < patience => {
+            let name = path_to_text(&damaged.file.relative);
+            Err(not_yet(
+                format!("{name} is not complete yet: {}", damaged.reason),
+                patience.saturating_sub(rested),
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Arrival {
     pub size_bytes: u64,
     /// When anything in it changed last.
     pub changed: SystemTime,
+    /// Somebody has a file of it open for writing. Only the watcher knows.
+    pub is_written: bool,
 }
 
 impl Arrival {
@@ -140,6 +142,7 @@ fn arrival(
         file_count: files.len(),
         size_bytes: files.iter().map(|f| f.size_bytes).sum(),
         changed: changed.unwrap_or(SystemTime::UNIX_EPOCH),
+        is_written: false,
     }
 }
 

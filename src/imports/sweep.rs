@@ -81,10 +81,15 @@ const LEFT: &str = "select source_path, source, requested_by from import i
         and not exists (select 1 from job j where j.kind = 'imports.import_release' and j.unique_key = i.source_path
             and j.state in ('available', 'running'))";
 
+// Rows of folders that were taken away again while somebody was still writing in them.
+const FORGET_HELD: &str =
+    "delete from import where state = 'waiting' and held_until < now() - interval '1 day'";
+
 /// Imports that have a plan and no job any more go on: what was begun on the disk is brought to its end.
 pub async fn enqueue_left(app: &App) -> Result<usize> {
     let mut client = app.db.get().await?;
     let tx = client.transaction().await?;
+    tx.run(FORGET_HELD, &[]).await?;
     let left = tx.rows(LEFT, &[]).await?;
     for row in &left {
         let job = ImportRelease { path: row.get(0), source: row.get(1), requested_by: row.get(2) };

@@ -15,7 +15,7 @@ use super::ears::Ears;
 use super::inbox::{self, Arrival, PENDING};
 use super::settle::Rest;
 use super::sweep::enqueue_settled;
-use super::{require_library, sweep};
+use super::{import, require_library, sweep};
 use crate::app::App;
 use crate::error::Result;
 use crate::files::{FileSystem, filesystem_kind, path_to_text};
@@ -78,6 +78,8 @@ pub struct Watch {
     dirty: HashSet<PathBuf>,
     next_sweep: Instant,
     alarm: Option<String>,
+    /// Arrivals that the worker was told not to touch.
+    held: HashSet<String>,
 }
 
 struct Folder {
@@ -96,6 +98,7 @@ impl Watch {
             dirty: HashSet::new(),
             next_sweep: Instant::now(),
             alarm: None,
+            held: HashSet::new(),
         }
     }
 
@@ -149,6 +152,7 @@ impl Watch {
         let seen = self.look(wanted, is_sweep).await?;
         let arrivals: Vec<Arrival> = seen.iter().flat_map(|(_, arrivals)| arrivals.clone()).collect();
         self.remember(seen, now);
+        self.hold(&arrivals).await?;
         if arrivals.iter().any(|a| matches!(a.rest, Rest::Settled(_))) || is_sweep {
             self.alarm = require_library(&self.app).await?.err();
         }
@@ -162,6 +166,28 @@ impl Watch {
         if is_sweep && self.alarm.is_none() {
             sweep::enqueue_left(&self.app).await?;
         }
+        Ok(())
+    }
+
+    /// A job may be waiting for the rest of an album already: it must not take a file that is open for a start.
+    async fn hold(&mut self, arrivals: &[Arrival]) -> Result<()> {
+        let (written, quiet): (Vec<&Arrival>, Vec<&Arrival>) =
+            arrivals.iter().filter(|a| !a.is_loose()).partition(|a| a.is_written);
+        let released: Vec<String> =
+            quiet.into_iter().filter(|a| self.held.contains(&a.path)).map(|a| a.path.clone()).collect();
+        if written.is_empty() && released.is_empty() {
+            return Ok(());
+        }
+        let client = self.app.db.get().await?;
+        let reasons: Vec<String> = written.iter().map(|a| reason(&a.rest)).collect();
+        let folders: Vec<(&str, &str, &str)> =
+            written.iter().zip(&reasons).map(|(a, r)| (a.path.as_str(), a.source, r.as_str())).collect();
+        // Longer than to the next look, and not for ever if this process ends.
+        let seconds = 5.0 + 3.0 * f64::from(self.app.settings.imports.settle_seconds);
+        import::hold(&client, &folders, seconds).await?;
+        import::release(&client, &released).await?;
+        self.held.extend(written.into_iter().map(|a| a.path.clone()));
+        self.held.retain(|path| !released.contains(path));
         Ok(())
     }
 
@@ -280,7 +306,9 @@ fn look_at(app: &App, folder: PathBuf, writers: &[PathBuf]) -> (PathBuf, Vec<Arr
         };
         if let Some(file) = writers.iter().filter(is_its).find(|file| file.exists()) {
             let name = path_to_text(Path::new(file.file_name().unwrap_or_default()));
-            arrival.rest = Rest::Wait { reason: format!("{name} is being written"), look_after: quiet };
+            let look_after = quiet.max(Duration::from_secs(1));
+            arrival.rest = Rest::Wait { reason: format!("{name} is being written"), look_after };
+            arrival.is_written = true;
         }
     }
     (folder, arrivals)

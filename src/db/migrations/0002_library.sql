@@ -329,6 +329,8 @@ create table import (
     -- A sentence for a person: why it waits, was rejected, or failed.
     reason         text,
     notes          text,
+    -- The watcher knows that somebody is writing in the folder; not to be touched before.
+    held_until     timestamptz,
     created_at     timestamptz not null default now(),
     updated_at     timestamptz not null default now(),
     finished_at    timestamptz,
