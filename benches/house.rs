@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop here")]
 
 #[path = "../tests/it/harness/mod.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
+#[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
 
 use std::path::{Path, PathBuf};
@@ -115,11 +115,8 @@ async fn serve() {
     town.execute(SEED).await;
     let app = town.app_as("bench");
     let client = app.db.get().await.unwrap();
-    let user = barbossa::auth::NewUser {
-        username: "bench".into(),
-        password: "a long password".into(),
-        is_admin: true,
-    };
+    let user =
+        barbossa::auth::NewUser { username: "bench", password: &"a long password".into(), is_admin: true };
     barbossa::auth::create_user(&client, user).await.unwrap();
     let start = Instant::now();
     let api = Role::start(&town, &["api"]);
@@ -193,10 +190,9 @@ fn make_library(artists: &Path, albums: usize) -> usize {
         .iter()
         .enumerate()
         .map(|(n, f)| {
-            Song::new(&format!("base {n}"))
-                .format(*f)
-                .length(2000)
-                .write(&artists.parent().unwrap().join("bases"))
+            let mut song = Song::new(&format!("base {n}")).format(*f);
+            song.milliseconds = 2000;
+            song.write(&artists.parent().unwrap().join("bases"))
         })
         .collect();
     let mut count = 0;

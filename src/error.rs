@@ -119,7 +119,8 @@ impl Error {
 fn is_away(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         None => {
-            error.is_closed() || std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>())
+            error.is_closed()
+                || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
         }
         Some(code) => {
             let code = code.code();

@@ -179,9 +179,9 @@ impl Probes {
             match was {
                 // At the start only what is wrong is news, and that others start too is no alarm.
                 None if *code == OK => {}
-                None => tracing::info!(check = part, code, detail, "{part}: {code}"),
-                _ if *code == OK => tracing::info!(check = part, "{part} is well again"),
-                _ => tracing::warn!(check = part, code, detail, "{part}: {code}"),
+                None => tracing::info!(check = part, code, detail, "a part is not well"),
+                _ if *code == OK => tracing::info!(check = part, "a part is well again"),
+                _ => tracing::warn!(check = part, code, detail, "a part is not well"),
             }
         }
     }

@@ -185,10 +185,10 @@ fn before_trailing_tags(file: &mut (impl Read + Seek), start: u64, size: u64) ->
 fn flac(file: &mut (impl Read + Seek), start: u64, size: u64) -> io::Result<Layout> {
     let mut at = start + 4;
     let mut md5 = None;
-    loop {
-        let Some([kind, a, b, c]) = bytes_at(file, at)? else { break };
+    while let Some([kind, a, b, c]) = bytes_at(file, at)? {
         let length = u64::from(u32::from_be_bytes([0, a, b, c]));
-        if kind & 0x7f == 0 {
+        let is_streaminfo = kind & 0x7f == 0;
+        if is_streaminfo {
             md5 = bytes_at::<34>(file, at + 4)?.map(|b| std::array::from_fn(|n| b[18 + n]));
         }
         at += 4 + length;

@@ -180,7 +180,7 @@ pub fn embedded_cover(path: &Path) -> Result<Option<Picture>, Unreadable> {
         let options = ParseOptions::new().read_properties(false);
         let file = probe.options(options).guess_file_type()?.read();
         let file = file.map_err(|e| Unreadable::Damaged(e.to_string()))?;
-        let pictures = || file.tags().iter().flat_map(|t| t.pictures());
+        let pictures = || file.tags().iter().flat_map(Tag::pictures);
         let front = pictures().find(|p| p.pic_type() == PictureType::CoverFront);
         Ok(front.or_else(|| pictures().next()).and_then(shown))
     })?

@@ -177,7 +177,7 @@ mod tests {
     fn a_line_that_is_none_is_an_error_with_its_number() {
         let file = EnvFile::parse("A=1\nnonsense\nB=\"open\nC=${A}\n", ".env");
         let shown: Vec<_> =
-            file.problems.iter().filter(|p| p.message.contains('.')).map(|p| p.to_string()).collect();
+            file.problems.iter().filter(|p| p.message.contains('.')).map(ToString::to_string).collect();
         for place in [".env, line 2", ".env, line 3", ".env, line 4"] {
             assert!(shown.iter().any(|s| s.contains(place) && s.starts_with("error")), "{shown:?}");
         }

@@ -222,3 +222,78 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         .any(|word| plain.contains(word))
         || distinct.len() < 6
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Severity;
+
+    fn take_from(dir: &Path) -> (Settings, Vec<Problem>) {
+        let sources = Sources { credentials_dir: Some(dir.into()), ..Sources::default() };
+        let (mut settings, mut problems) = (Settings::default(), Vec::new());
+        take(&sources, &mut settings, &mut problems);
+        (settings, problems)
+    }
+
+    fn put(dir: &Path, name: &str, text: &str, mode: u32) {
+        let path = dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_signing_secret_that_could_be_known_or_guessed_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for (bad, why) in [
+            ("change-me-in-production-use-random-string", "placeholder"),
+            ("Change_Me_Please_It_Is_Only_An_Example_1234", "placeholder"),
+            ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "placeholder"),
+            ("k3YtooShort9z", "shorter than 32"),
+        ] {
+            put(dir.path(), "jwt-secret", bad, 0o400);
+            let (_, problems) = take_from(dir.path());
+            assert!(
+                problems[0].message.contains(why) && !problems[0].to_string().contains(bad),
+                "{bad}: {problems:?}"
+            );
+        }
+        put(dir.path(), "jwt-secret", "q8ZV0mXkW1c7uJx3oT9sRb5nYh2LdPfE6gAi4UwKvNQ=", 0o400);
+        assert_eq!(take_from(dir.path()).1, []);
+    }
+
+    #[test]
+    fn only_the_newline_at_the_end_is_taken_off() {
+        let dir = tempfile::tempdir().unwrap();
+        put(dir.path(), "barbossa.qobuz-password", " pass word \n", 0o400);
+        let (settings, _) = take_from(dir.path());
+        assert_eq!(settings.secrets.qobuz_password.unwrap().expose_secret(), " pass word ");
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_told_and_one_that_systemd_closed_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, is_told) in [(0o400, false), (0o440, false), (0o444, true), (0o460, true)] {
+            put(dir.path(), "barbossa.plex-token", "x", mode);
+            let (_, problems) = take_from(dir.path());
+            assert_eq!(
+                problems.iter().any(|p| p.severity == Severity::Warning),
+                is_told,
+                "{mode:o}: {problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_password_can_be_a_credential() {
+        let dir = tempfile::tempdir().unwrap();
+        put(dir.path(), "barbossa.database-url", "postgresql://u:p@h/d\n", 0o400);
+        assert_eq!(take_from(dir.path()).0.database_url, "postgresql://u:p@h/d");
+    }
+
+    #[test]
+    fn an_empty_credential_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        put(dir.path(), "jwt-secret", "\n", 0o400);
+        assert_eq!(take_from(dir.path()).1[0].severity, Severity::Error);
+    }
+}

@@ -41,7 +41,8 @@ impl Db {
         config.application_name(format!("barbossa-{role}"));
         config.connect_timeout(Duration::from_secs(2));
         config.options(
-            "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c lock_timeout=20s",
+            "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c lock_timeout=20s \
+             -c pg_trgm.word_similarity_threshold=0.45",
         );
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), NoTls, manager_config);

@@ -1,5 +1,6 @@
 //! Makes a user's folder equal to the hearts, for just the albums that changed. Safe to run twice, and to be stopped
-//! anywhere: what we are about to make is noted before the disk is touched, what was removed is forgotten after.
+//! anywhere: what we are about to make is noted before the disk is touched, what was removed is forgotten after; and
+//! only the holder of the job's lease notes anything.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -12,7 +13,6 @@ use serde_json::json;
 
 use super::step::{FileId, Findings, OnDisk, Step, step};
 use super::tree::{Changed, Tree};
-use crate::app::App;
 use crate::audio;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -72,7 +72,7 @@ impl Job for ReconcileLinks {
             if context.stop.is_cancelled() {
                 return Ok(Outcome::Snooze(Duration::ZERO));
             }
-            match batch.settle(app, &mut report).await {
+            match batch.settle(context, &mut report).await {
                 Err(Error::Io(e)) if e.kind() == io::ErrorKind::CrossesDevices => {
                     let reason = "MUSIC_PATH/users and MUSIC_PATH/artists lie on two file systems (or two mounts of \
                         one): a file cannot have a name on both.";
@@ -222,17 +222,17 @@ impl Batch {
     }
 
     /// Looks, notes, does, and notes what was done.
-    async fn settle(mut self, app: &App, report: &mut Report) -> Result<()> {
-        let music = app.music().to_owned();
+    async fn settle(mut self, context: &Context, report: &mut Report) -> Result<()> {
+        let music = context.app.music().to_owned();
         let mut surveyed = blocking(move || self.survey(&music)).await?;
-        surveyed.note_intents(app).await?;
-        let music = app.music().to_owned();
+        surveyed.note_intents(context).await?;
+        let music = context.app.music().to_owned();
         let done = blocking(move || {
             surveyed.carry_out(&music)?;
             Ok(surveyed)
         })
         .await?;
-        done.record(app).await?;
+        done.record(context).await?;
         done.count_into(report);
         Ok(())
     }
@@ -369,10 +369,14 @@ const SETTLED: &str =
 
 impl Survey {
     /// A link that is about to be made is noted first: if we die in between, the next run knows it for ours.
-    async fn note_intents(&mut self, app: &App) -> Result<()> {
+    async fn note_intents(&mut self, context: &Context) -> Result<()> {
         let is_intent = |p: &Planned| matches!(p.step, Step::Link | Step::Note);
         if self.plan.iter().any(is_intent) {
-            self.note(&app.db.get().await?, is_intent).await?;
+            let mut client = context.app.db.get().await?;
+            let tx = client.transaction().await?;
+            context.hold(&tx).await?;
+            self.note(&tx, is_intent).await?;
+            tx.commit().await?;
             self.plan.iter_mut().filter(|p| is_intent(p)).for_each(|p| p.is_noted = true);
         }
         Ok(())
@@ -417,7 +421,7 @@ impl Survey {
     }
 
     /// Notes what was done, and that these albums are settled unless they have changed again.
-    async fn record(&self, app: &App) -> Result<()> {
+    async fn record(&self, context: &Context) -> Result<()> {
         let is_forgotten = |p: &&Planned| match p.step {
             Step::Remove | Step::Forget => true,
             Step::LeaveForeign => p.made.is_some() || p.is_noted,
@@ -426,8 +430,9 @@ impl Survey {
         };
         let forgotten: Vec<&str> = self.plan.iter().filter(is_forgotten).map(|p| p.path.as_str()).collect();
         let (album_ids, versions): (Vec<i64>, Vec<i64>) = self.pending.iter().copied().unzip();
-        let mut client = app.db.get().await?;
+        let mut client = context.app.db.get().await?;
         let tx = client.transaction().await?;
+        context.hold(&tx).await?;
         self.note(&tx, |p| p.step == Step::Relink).await?;
         tx.run(FORGET, &[&self.user_id, &forgotten]).await?;
         tx.run(SETTLED, &[&self.user_id, &album_ids, &versions]).await?;

@@ -63,8 +63,9 @@ struct Waiting {
     changed_at: Option<Timestamp>,
 }
 
-const ON_THEIR_WAY: &str = "select source_path, state, reason from import
-    where state in ('waiting', 'planned', 'published', 'recorded')";
+// The latest of each folder: one that failed waits for a person, until the folder changes.
+const ON_THEIR_WAY: &str = "select distinct on (source_path) source_path, state, reason from import
+    where state in ('waiting', 'planned', 'published', 'recorded', 'failed') order by source_path, id desc";
 
 async fn pending(State(app): State<App>, _user: User) -> Result<Json<Vec<Waiting>>> {
     let looking = app.clone();
@@ -79,6 +80,7 @@ async fn pending(State(app): State<App>, _user: User) -> Result<Json<Vec<Waiting
 fn waiting(arrival: Arrival, on_their_way: &[(String, String, Option<String>)]) -> Waiting {
     let row = on_their_way.iter().find(|(path, ..)| *path == arrival.path);
     let (status, reason) = match (&arrival.rest, row) {
+        (_, Some((_, state, Some(reason)))) if state == "failed" => ("failed", reason.clone()),
         (_, Some((_, state, None))) if state != "waiting" => ("importing", "it is being filed".to_owned()),
         (_, Some((_, _, Some(reason)))) => ("waiting", reason.clone()),
         (Rest::Settled(_), _) => ("queued", "it is next".to_owned()),

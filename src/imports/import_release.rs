@@ -351,7 +351,7 @@ fn read(
     };
     let mut candidate = Candidate::read(dir, entries).map_err(waits)?;
     if rested < patience {
-        let look_after = patience - rested;
+        let look_after = patience.saturating_sub(rested);
         let missing = missing_tracks(&candidate);
         if missing > 0 {
             return Err(not_yet(

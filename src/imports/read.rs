@@ -120,7 +120,7 @@ impl Candidate {
             match sound {
                 Ok(sound) => candidate.tracks.push(TrackFile { file, sound, digest: None }),
                 Err(unreadable) => {
-                    candidate.damaged.push(Damaged { reason: excuse(&file, unreadable)?, file })
+                    candidate.damaged.push(Damaged { reason: excuse(&file, unreadable)?, file });
                 }
             }
         }

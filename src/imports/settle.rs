@@ -56,7 +56,7 @@ pub fn judge<'a>(
     };
     if rest < quiet {
         let reason = "it is still being copied".to_owned();
-        return Rest::Wait { reason, look_after: quiet - rest };
+        return Rest::Wait { reason, look_after: quiet.saturating_sub(rest) };
     }
     if has_audio { Rest::Settled(rest) } else { Rest::Nothing("there is no audio in it".into()) }
 }

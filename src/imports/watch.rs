@@ -22,6 +22,8 @@ use crate::files::{FileSystem, filesystem_kind, path_to_text};
 
 /// What is queued is looked at again after this, to see that it is gone.
 const QUEUED: Duration = Duration::from_secs(5);
+/// How soon the music folder is looked for again while it is away.
+const AWAY: Duration = Duration::from_secs(2);
 /// The status is told at least so often: it is also the sign of life.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -149,6 +151,10 @@ impl Watch {
         self.remember(seen, now);
         if arrivals.iter().any(|a| matches!(a.rest, Rest::Settled(_))) || is_sweep {
             self.alarm = require_library(&self.app).await?.err();
+        }
+        if is_sweep && self.alarm.is_some() {
+            // The worker makes the inbox of a new library, and a disk may be mounted at any moment: both are soon seen.
+            self.next_sweep = now + AWAY;
         }
         if self.alarm.is_none() {
             enqueue_settled(&self.app, &arrivals).await?;

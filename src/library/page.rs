@@ -133,7 +133,7 @@ pub struct Cursor {
 
 impl Cursor {
     fn parse(text: &str) -> Option<Self> {
-        if text.len() % 2 != 0 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
         let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();

@@ -58,7 +58,8 @@ impl Job for ReadEssences {
     async fn run(self, context: &Context) -> Result<Outcome> {
         let app = &context.app;
         let total: i64 = app.db.get().await?.row(TOTAL, &[]).await?.get(0);
-        let (mut behind, mut read, mut unreadable) = (0, 0, 0);
+        let mut behind: i64 = 0;
+        let (mut read, mut unreadable) = (0, 0);
         loop {
             if let Err(error) = ensure_music_is_there(app).await {
                 return if matches!(error, Error::Unavailable(_)) {

@@ -159,6 +159,8 @@ const TRACKS_BY_WORDS: &str = "select id from (
         select id, search, sort_key from track where search @@ $1::text::tsquery limit 1000
     ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
 
+// How alike two words must be, `<%` asks the connection (see `db`): half of the three-letter pieces, so that `beatels`
+// finds the Beatles.
 const ARTISTS_ALIKE: &str = "select id from (
         select id, sort_key, word_similarity($1, sort_key) as likeness from artist where $1 <% sort_key limit 200
     ) found order by likeness desc, sort_key, id limit 50";

@@ -70,7 +70,7 @@ pub(super) async fn wait_for(app: &App, life: &Life, keeps: bool) -> Option<Uuid
             Ok((_, Music::Away(why))) => alarm(life, why, &mut told),
             // The database went away between the two looks; the next round tells.
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "cannot look at the library")
+                tracing::debug!(error = &error as &dyn std::error::Error, "cannot look at the library");
             }
         }
         life.progress();

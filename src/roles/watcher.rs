@@ -46,7 +46,7 @@ pub fn run(settings: Settings) -> ExitCode {
 /// The right to watch: as long as its connection lives.
 struct Post {
     /// Closing it gives the lock back.
-    _client: Client,
+    client: Client,
     connection: JoinHandle<()>,
 }
 
@@ -66,10 +66,10 @@ async fn take_post(app: &App, life: &Life) -> Option<Post> {
             tracing::debug!(error = &error as &dyn std::error::Error, "the watcher's lock is gone");
         }
     });
-    let post = Post { _client: client, connection };
+    let post = Post { client, connection };
     let mut is_told = false;
     loop {
-        let asked = post._client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]);
+        let asked = post.client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]);
         if tokio::time::timeout(PATIENCE, asked).await.ok()?.ok()?.get(0) {
             return Some(post);
         }

@@ -78,7 +78,6 @@ pub fn check_level(level: &str) -> anyhow::Result<()> {
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let level = level.trim().to_lowercase();
     let directives = match level.as_str() {
-        "off" | "error" => level,
         "warn" | "info" | "debug" => format!("warn,barbossa={level}"),
         // Names of the first version, which was written in Python.
         "warning" => "warn".to_owned(),
@@ -109,7 +108,10 @@ fn connect(role: &str) -> Option<(journal::JournalLayer, journal::Flush)> {
 /// A panic becomes one record with its place, instead of lines without priority on stderr.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let said = panic.payload_as_str().unwrap_or("a panic without words");
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let said = said.unwrap_or("a panic without words");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let backtrace = std::backtrace::Backtrace::capture();
         tracing::error!(place, %backtrace, "panicked: {said}");

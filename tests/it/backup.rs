@@ -36,6 +36,10 @@ fn backups_of(town: &Town) -> Vec<String> {
     files_beneath(&town.settings().backup_dir).into_iter().filter(|f| f != ".lock").collect()
 }
 
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e == extension)
+}
+
 async fn last_row(town: &Town) -> (String, String) {
     let text = "select state || '|' || coalesce(error, '') from backup order by id desc limit 1";
     let row: String = town.value(text).await;
@@ -164,12 +168,15 @@ async fn what_a_killed_run_left_is_removed_by_the_next() {
     std::fs::write(folder.join("mine.txt"), "a person's").unwrap();
     let tidied = std::cell::Cell::new(false);
     let app = town.app_as("backup");
-    backups::run(&app, Purpose::Routine, None, |s| tidied.set(tidied.get() | (s == Step::Tidied(1))))
+    backups::run(&app, Purpose::Routine, None, |s| tidied.set(tidied.get() || s == Step::Tidied(1)))
         .await
         .unwrap();
     assert!(tidied.get());
     let left = backups_of(&town);
-    assert!(left.contains(&"mine.txt".to_owned()) && !left.iter().any(|f| f.ends_with(".tmp")), "{left:?}");
+    assert!(
+        left.contains(&"mine.txt".to_owned()) && !left.iter().any(|f| has_extension(f, "tmp")),
+        "{left:?}"
+    );
 }
 
 #[tokio::test]

@@ -190,7 +190,10 @@ async fn before_a_migration_what_is_there_is_dumped() {
         .unwrap();
     let (code, out, err) = run(barbossa(&town).arg("migrate").env("DATABASE_URL", &url));
     assert_eq!(code, 0, "{out}{err}");
-    let dump = files_beneath(&town.settings().backup_dir).into_iter().find(|f| f.ends_with(".dump")).unwrap();
+    let dump = files_beneath(&town.settings().backup_dir)
+        .into_iter()
+        .find(|f| Path::new(f).extension().is_some_and(|e| e == "dump"))
+        .unwrap();
     assert!(dump.starts_with("before-migration-2-"), "{dump}");
 }
 
@@ -279,4 +282,49 @@ fn the_packaged_settings_are_those_of_the_program() {
             secret.credential
         );
     }
+}
+
+#[tokio::test]
+async fn root_gives_its_rights_away_before_it_writes() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    if !nix::unistd::geteuid().is_root() {
+        // Who is not root has nothing to give away: that these rights are enough is what the other tests show.
+        return;
+    }
+    let town = Town::new().await;
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let backups = &town.settings().backup_dir;
+    let home = backups.parent().unwrap();
+    std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::create_dir(backups).unwrap();
+    chown(backups, Some(nobody.uid.as_raw()), Some(nobody.gid.as_raw())).unwrap();
+    // A settings file that only root may read is read before.
+    std::fs::write(home.join("barbossa.toml"), "log_level = 'warn'\n").unwrap();
+    std::fs::set_permissions(home.join("barbossa.toml"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, _, err) = run(barbossa(&town).args(["backup", "run"]).env("BARBOSSA_USER", "nobody"));
+    assert_eq!(code, 0, "{err}");
+    for file in files_beneath(backups) {
+        assert_eq!(backups.join(&file).metadata().unwrap().uid(), nobody.uid.as_raw(), "{file} is root's");
+    }
+}
+
+#[tokio::test]
+async fn only_what_lies_in_the_inbox_is_imported_and_only_the_library_is_adopted() {
+    let town = Town::new().await;
+    let outside = town.outside();
+    std::fs::create_dir_all(&outside).unwrap();
+    let import = |args: &[&str], path: &Path| run(barbossa(&town).arg("import").args(args).arg(path));
+    let (code, _, err) = import(&[], &outside);
+    assert!(code == 2 && err.contains("does not lie in the music folder"), "{code} {err}");
+    let (code, _, err) = import(&[], &town.music().join("artists"));
+    assert!(code == 2 && err.contains("no folder of the inbox"), "{code} {err}");
+    let (code, _, err) = import(&["--adopt"], &town.pending());
+    assert!(code == 2 && err.contains("A library is adopted where it lies"), "{code} {err}");
+    assert_eq!(import(&[], &town.pending().join("missing")).0, 5);
+    std::fs::create_dir(town.pending().join("Album")).unwrap();
+    let (code, out, err) = import(&["--json"], &town.pending().join("Album"));
+    assert_eq!(code, 0, "{err}");
+    let asked: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(asked["path"], "import/pending/Album");
+    assert_eq!(town.value::<i64>("select count(*) from job where kind = 'imports.import_release'").await, 1);
 }

@@ -133,7 +133,7 @@ impl Hall {
         Self { town, app }
     }
 
-    fn worker(&self, app: &App) -> Worker {
+    fn worker(app: &App) -> Worker {
         Worker::new(
             app.clone(),
             Registry::new().with::<Play>().with::<Prune>(),
@@ -175,8 +175,8 @@ async fn two_workers_run_each_job_once() {
     for n in 0..60 {
         ids.push(hall.put(Play { effect: Some(n), ..Play::default() }).await);
     }
-    hall.start(hall.worker(&hall.app));
-    hall.start(hall.worker(&other));
+    hall.start(Hall::worker(&hall.app));
+    hall.start(Hall::worker(&other));
     assert_eq!(wait(&hall.app, &ids, Duration::from_secs(15)).await.len(), 60);
     let counts: i64 = hall.town.value("select count(*) * 1000 + count(distinct n) from effect").await;
     assert_eq!(counts, 60_060);
@@ -185,7 +185,7 @@ async fn two_workers_run_each_job_once() {
 #[tokio::test]
 async fn a_job_starts_as_soon_as_it_is_committed() {
     let hall = Hall::new().await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     hall.end(hall.put(Play::default()).await).await;
     // Just after a look, the next is two seconds away: only the notice can be quicker.
     let started = Instant::now();
@@ -197,7 +197,7 @@ async fn a_job_starts_as_soon_as_it_is_committed() {
 async fn whoever_has_lost_the_lease_can_neither_act_nor_finish() {
     let hall = Hall::new().await;
     let id = hall.put(Play { is_gated: true, is_deaf: true, effect: Some(1), ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     hall.in_state(id, "running").await;
     let thief = "00000000-0000-0000-0000-000000000001";
     hall.town
@@ -217,7 +217,7 @@ async fn whoever_has_lost_the_lease_can_neither_act_nor_finish() {
 async fn a_lost_lease_ends_the_handler() {
     let hall = Hall::new().await;
     let id = hall.put(Play { is_gated: true, is_deaf: true, ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     hall.in_state(id, "running").await;
     hall.town
         .execute(
@@ -233,7 +233,7 @@ async fn a_change_made_while_the_job_runs_is_not_lost() {
     let hall = Hall::new().await;
     let play = Play { is_gated: true, key: Some("ada".into()), ..Play::default() };
     let first = hall.put(play.clone()).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     hall.in_state(first, "running").await;
     let second = hall.put(play.clone()).await;
     assert_ne!(first, second, "the running job has read its input already");
@@ -250,7 +250,7 @@ async fn a_change_made_while_the_job_runs_is_not_lost() {
 async fn a_snooze_costs_no_attempt() {
     let hall = Hall::new().await;
     let id = hall.put(Play { then: Then::SnoozeTwice, ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     assert_eq!(hall.end(id).await, End::Completed(json!(1)));
     assert_eq!(hall.app.kept::<Stage>().runs.load(Ordering::SeqCst), 3);
 }
@@ -259,7 +259,7 @@ async fn a_snooze_costs_no_attempt() {
 async fn a_job_that_fails_backs_off_and_is_discarded_with_its_reason() {
     let hall = Hall::new().await;
     let id = hall.put(Play { then: Then::Fail, ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     for attempt in 1..3 {
         let failed =
             format!("select attempt = {attempt} and state = 'available' and run_at > now() from job");
@@ -275,7 +275,7 @@ async fn a_person_can_retry_what_was_discarded() {
     let hall = Hall::new().await;
     let id = hall.put(Play { then: Then::Fail, key: Some("k".into()), ..Play::default() }).await;
     hall.town.execute("update job set attempt = 2").await;
-    let (running, stop) = hall.start(hall.worker(&hall.app));
+    let (running, stop) = hall.start(Hall::worker(&hall.app));
     assert!(matches!(hall.end(id).await, End::Discarded(_)));
     stop.cancel();
     running.await.unwrap();
@@ -294,7 +294,7 @@ async fn a_panic_is_an_error_like_any_other() {
     let hall = Hall::new().await;
     let id = hall.put(Play { then: Then::Panic, ..Play::default() }).await;
     hall.town.execute("update job set attempt = 2").await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     let End::Discarded(why) = hall.end(id).await else { panic!("it ended otherwise") };
     assert!(why.contains("out of tune"), "{why}");
 }
@@ -320,7 +320,7 @@ async fn an_answer_that_cannot_be_kept_does_not_make_the_job_run_for_ever() {
 async fn a_job_that_can_never_work_says_why() {
     let hall = Hall::new().await;
     let id = hall.put(Play { then: Then::Cancel, ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     assert_eq!(hall.end(id).await, End::Cancelled("nobody came".into()));
 }
 
@@ -333,7 +333,7 @@ async fn a_person_can_cancel_what_waits_and_what_runs() {
     assert_eq!(hall.end(waiting).await, End::Cancelled("Cancelled.".into()));
     assert!(!jobs::cancel(&client, waiting).await.unwrap(), "it has ended");
     let running = hall.put(Play { is_gated: true, ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     hall.in_state(running, "running").await;
     assert!(jobs::cancel(&client, running).await.unwrap());
     assert_eq!(hall.end(running).await, End::Cancelled("Cancelled.".into()));
@@ -343,12 +343,12 @@ async fn a_person_can_cancel_what_waits_and_what_runs() {
 async fn a_lost_workers_job_goes_to_another() {
     let hall = Hall::new().await;
     let id = hall.put(Play { is_gated: true, ..Play::default() }).await;
-    let (running, _) = hall.start(hall.worker(&hall.app));
+    let (running, _) = hall.start(Hall::worker(&hall.app));
     hall.in_state(id, "running").await;
     running.abort();
     let other = hall.town.app();
     other.kept::<Stage>().gate.send_replace(true);
-    hall.start(hall.worker(&other));
+    hall.start(Hall::worker(&other));
     assert!(matches!(hall.end(id).await, End::Completed(_)));
     assert_eq!(hall.town.value::<i32>("select attempt from job").await, 2);
 }
@@ -358,13 +358,13 @@ async fn a_lost_workers_job_makes_way_for_its_twin() {
     let hall = Hall::new().await;
     let play = Play { is_gated: true, key: Some("ada".into()), ..Play::default() };
     let first = hall.put(play.clone()).await;
-    let (running, _) = hall.start(hall.worker(&hall.app));
+    let (running, _) = hall.start(Hall::worker(&hall.app));
     hall.in_state(first, "running").await;
     let twin = hall.put(play).await;
     running.abort();
     let other = hall.town.app();
     other.kept::<Stage>().gate.send_replace(true);
-    hall.start(hall.worker(&other));
+    hall.start(Hall::worker(&other));
     assert!(matches!(hall.end(first).await, End::Cancelled(_)));
     assert!(matches!(hall.end(twin).await, End::Completed(_)));
 }
@@ -379,7 +379,7 @@ async fn a_job_that_takes_its_worker_with_it_is_not_tried_for_ever() {
                 lease_expires_at = now() - interval '1 second'",
         )
         .await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     assert!(matches!(hall.end(id).await, End::Discarded(why) if why.contains("worker was lost")));
 }
 
@@ -388,7 +388,7 @@ async fn stopping_hands_jobs_back_without_spending_an_attempt() {
     let hall = Hall::new().await;
     let polite = hall.put(Play { is_gated: true, ..Play::default() }).await;
     let deaf = hall.put(Play { is_gated: true, is_deaf: true, ..Play::default() }).await;
-    let (running, stop) = hall.start(hall.worker(&hall.app).with_drain(Duration::from_millis(300)));
+    let (running, stop) = hall.start(Hall::worker(&hall.app).with_drain(Duration::from_millis(300)));
     hall.in_state(polite, "running").await;
     hall.in_state(deaf, "running").await;
     stop.cancel();
@@ -404,7 +404,7 @@ async fn waiting_ends_in_time_with_what_has_ended() {
     let hall = Hall::new().await;
     let quick = hall.put(Play { effect: Some(7), ..Play::default() }).await;
     let slow = hall.put(Play { is_gated: true, ..Play::default() }).await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     let started = Instant::now();
     let ended = wait(&hall.app, &[slow, quick], Duration::from_millis(700)).await;
     assert!(started.elapsed() < Duration::from_millis(1200));
@@ -421,7 +421,7 @@ async fn a_worker_leaves_kinds_and_queues_alone_that_are_not_its_own() {
             "insert into job (queue, kind) values ('imports', 'test.of_a_later_version'), ('downloads', 'test.play')",
         )
         .await;
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     hall.end(hall.put(Play::default()).await).await;
     assert_eq!(hall.town.value::<i64>("select count(*) from job where state = 'available'").await, 2);
 }
@@ -432,7 +432,7 @@ async fn status_tells_what_runs_and_what_waits() {
     for _ in 0..6 {
         hall.put(Play { is_gated: true, ..Play::default() }).await;
     }
-    let worker = std::sync::Arc::new(hall.worker(&hall.app));
+    let worker = std::sync::Arc::new(Hall::worker(&hall.app));
     let (running, stop) = (std::sync::Arc::clone(&worker), hall.town.stop());
     tokio::spawn(async move { running.run(stop).await });
     eventually("the status says so", || async { worker.status() == "4 jobs running, 2 waiting" }).await;
@@ -458,7 +458,7 @@ async fn five_hundred_jobs_survive_the_deaths_of_their_workers() {
     loop {
         workers.retain(|w| !w.is_finished());
         while workers.len() < 3 {
-            let worker = hall.worker(&hall.app).with_lease(Duration::from_millis(400));
+            let worker = Hall::worker(&hall.app).with_lease(Duration::from_millis(400));
             workers.push(hall.start(worker).0);
         }
         tokio::time::sleep(Duration::from_millis(u64::from(getrandom::u32().unwrap() % 80))).await;
@@ -561,7 +561,7 @@ async fn what_is_old_and_finished_goes_and_what_failed_stays_longer() {
         )
         .await;
     let prune = enqueue(&hall.app.db.get().await.unwrap(), &Prune {}).await.unwrap();
-    hall.start(hall.worker(&hall.app));
+    hall.start(Hall::worker(&hall.app));
     let End::Completed(counts) = hall.end(prune).await else { panic!("it failed") };
     assert_eq!(counts, json!({"jobs": 2, "events": 1, "sessions": 0}));
     let left: String = hall

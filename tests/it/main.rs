@@ -4,13 +4,17 @@
 
 mod harness;
 
+mod adopt;
 mod auth;
 mod backup;
 mod cli;
 mod collection;
+#[cfg(feature = "failpoints")]
+mod crash;
 mod events;
 mod health;
 mod hearts;
+mod imports;
 mod jobs;
 mod library;
 mod lifecycle;
@@ -19,8 +23,4 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
-mod adopt;
-mod imports;
 mod watch;
-#[cfg(feature = "failpoints")]
-mod crash;

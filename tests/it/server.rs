@@ -43,7 +43,6 @@ fn routes() -> Router<App> {
         .route("/panic", get(panics))
 }
 
-#[expect(clippy::unused_async, reason = "a handler is async")]
 async fn panics() -> &'static str {
     panic!("on purpose")
 }

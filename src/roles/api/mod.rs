@@ -1,7 +1,7 @@
 //! The api: HTTP and WebSockets, on sockets that systemd holds.
 //!
-//! It is ready as soon as it listens. Without PostgreSQL it answers 503 and goes on asking, so that `/health` can say
-//! what is the matter. Its watchdog is fed when a request to its own router was answered.
+//! It is ready as soon as it listens, after one look for PostgreSQL. Without PostgreSQL it answers 503 and goes on asking,
+//! so that `/health` can say what is the matter. Its watchdog is fed when a request to its own router was answered.
 
 mod frame;
 mod serve;
@@ -42,6 +42,8 @@ const BODY_LIMIT: usize = 1 << 20;
 const OWN_ADDRESS: &str = "127.0.0.1:8080";
 /// How often a usable database is looked at again: somebody may have restored an old one.
 const LOOK_WHILE_USABLE: Duration = Duration::from_secs(5);
+/// How long the first look may keep requests waiting.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Runs the role to its end.
 pub fn run(settings: Settings, sockets: Vec<PassedSocket>) -> ExitCode {
@@ -57,10 +59,12 @@ pub fn run(settings: Settings, sockets: Vec<PassedSocket>) -> ExitCode {
 
 async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Result<()> {
     let listeners = listeners(sockets).await?;
-    let (gate, is_open) = watch::channel(Some(Waiting::Database("not asked yet".into())));
+    let (gate, is_open) = watch::channel(first_look(&app).await);
     let router = gated_router(&app, &life.stop, is_open.clone());
     let server = Server::new(router.clone(), Limits::default(), life.stop.clone());
-    listeners.into_iter().for_each(|listener| server.open(listener, &life));
+    for listener in listeners {
+        server.open(listener, &life);
+    }
     life.status("starting");
     life.ready();
     let (keeper, looking) = (life.clone(), app.clone());
@@ -81,6 +85,19 @@ async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Resul
     });
     server.drain().await;
     Ok(())
+}
+
+/// What there is to wait for, before the first connection is taken: over a restart, requests wait in the sockets' backlog
+/// and meet an open gate, instead of hearing that a database is away which nobody has asked yet.
+async fn first_look(app: &App) -> Option<Waiting> {
+    match tokio::time::timeout(FIRST_LOOK, health::usable(app)).await {
+        Ok(Ok(())) => {
+            tracing::info!("serving");
+            None
+        }
+        Ok(Err(waiting)) => Some(waiting),
+        Err(_) => Some(Waiting::Database("no answer yet".into())),
+    }
 }
 
 async fn listeners(sockets: Vec<PassedSocket>) -> anyhow::Result<Vec<Listener>> {
@@ -225,7 +242,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("x-request-id"),
         ])
         .expose_headers([HeaderName::from_static("x-request-id"), header::CONTENT_RANGE, header::RETRY_AFTER])
-        .max_age(Duration::from_mins(10));
+        .max_age(Duration::from_secs(600));
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(AllowOrigin::any());
     }

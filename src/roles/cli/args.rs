@@ -159,6 +159,7 @@ pub enum Setup {
 pub enum User {
     /// Add a user; asks for the password
     Add {
+        /// The name to log in with, and of the folder of links
         name: String,
         /// May manage users, settings and deletions
         #[arg(long)]
@@ -171,6 +172,7 @@ pub enum User {
     List(Output),
     /// Remove a user and their folder of links; the music stays
     Remove {
+        /// Their name
         name: String,
         /// Do not ask
         #[arg(long)]
@@ -178,6 +180,7 @@ pub enum User {
     },
     /// Give a user another password, and end their sessions
     Password {
+        /// Their name
         name: String,
         /// Take the password from the first line of standard input
         #[arg(long)]
@@ -223,7 +226,13 @@ pub enum Library {
 #[derive(Debug, Subcommand)]
 pub enum Gen {
     /// Manual pages
-    Man { dir: PathBuf },
+    Man {
+        /// Where to
+        dir: PathBuf,
+    },
     /// Completions for bash, zsh and fish
-    Completions { dir: PathBuf },
+    Completions {
+        /// Where to
+        dir: PathBuf,
+    },
 }

@@ -17,6 +17,8 @@ const DEFAULT_BACKUP_DIR: &str = "/var/lib/barbossa/backups";
 enum Use {
     Reads,
     Writes,
+    /// Reads all of it, and writes the staging folder alone.
+    Stages,
 }
 
 /// The units, and what each does with the music.
@@ -24,7 +26,7 @@ const MUSIC: &[(&str, Use)] = &[
     ("barbossa-api.service", Use::Reads),
     ("barbossa-watcher.service", Use::Reads),
     ("barbossa-worker.service", Use::Writes),
-    ("barbossa-fetch.service", Use::Writes),
+    ("barbossa-fetch.service", Use::Stages),
 ];
 const BACKUPS: &[&str] = &["barbossa-backup.service", "barbossa-migrate.service"];
 
@@ -62,23 +64,38 @@ fn is_usable(path: &Path) -> bool {
 
 fn drop_in(setting: &str, path: &Path, purpose: Use) -> String {
     let name = quoted(&path.to_string_lossy());
-    let maybe = quoted(&format!("-{}", path.display()));
+    // One path for all that is written: two would be two mounts, and links between them would fail.
+    let writable = match purpose {
+        Use::Reads => None,
+        Use::Writes => Some(path.to_owned()),
+        Use::Stages => Some(path.join("downloads")),
+    };
     let mut text = format!("# From {setting} in /etc/barbossa, by barbossa-generator.\n[Unit]\n");
     // Who writes must not write into the empty folder beneath a disk that is not there; who reads can say so instead.
-    let wanted = if purpose == Use::Writes { "RequiresMountsFor" } else { "WantsMountsFor" };
+    let wanted = if purpose == Use::Reads { "WantsMountsFor" } else { "RequiresMountsFor" };
     // Writing to a String cannot fail.
     let _ = write!(text, "{wanted}={name}\n\n[Service]\n");
     if is_hidden(path) {
         // The units see no one's home but for this folder in it.
-        let bind = if purpose == Use::Writes { "BindPaths" } else { "BindReadOnlyPaths" };
-        let _ = writeln!(text, "ProtectHome=tmpfs\n{bind}={maybe}");
+        text.push_str("ProtectHome=tmpfs\n");
+        if purpose != Use::Writes {
+            let _ = writeln!(text, "BindReadOnlyPaths={}", if_there(path));
+        }
+        if let Some(writable) = &writable {
+            let _ = writeln!(text, "BindPaths={}", if_there(writable));
+        }
     }
-    if purpose == Use::Writes {
-        // One path for all that is written: two would be two mounts, and links between them would fail.
-        let _ = writeln!(text, "ReadWritePaths={maybe}");
+    if let Some(writable) = &writable {
+        // NoExecPaths= for what is written and for nothing else: a path that is only named there becomes writable.
+        let writable = if_there(writable);
+        let _ = write!(text, "ReadWritePaths={writable}\nNoExecPaths={writable}\n");
     }
-    let _ = writeln!(text, "NoExecPaths={maybe}");
     text
+}
+
+/// The path as systemd takes it when it may be missing.
+fn if_there(path: &Path) -> String {
+    quoted(&format!("-{}", path.display()))
 }
 
 /// Beneath what `ProtectHome=yes` takes out of sight.
@@ -127,7 +144,21 @@ mod tests {
         for unit in ["barbossa-api.service", "barbossa-watcher.service"] {
             let text = of(unit, &settings("/srv/music"));
             assert!(!text.contains("ReadWritePaths") && text.contains("WantsMountsFor"), "{text}");
+            // Named there alone, it would be writable.
+            assert!(!text.contains("NoExecPaths"), "{text}");
         }
+    }
+
+    #[test]
+    fn fetch_writes_the_staging_folder_and_nothing_else() {
+        let text = of("barbossa-fetch.service", &settings("/srv/music"));
+        assert!(text.contains("ReadWritePaths=\"-/srv/music/downloads\"\n"), "{text}");
+        assert_eq!(text.matches("ReadWritePaths").count(), 1, "{text}");
+        let text = of("barbossa-fetch.service", &settings("/home/ada/Music"));
+        assert!(
+            text.contains("BindReadOnlyPaths=\"-/home/ada/Music\"\nBindPaths=\"-/home/ada/Music/downloads\""),
+            "{text}"
+        );
     }
 
     #[test]

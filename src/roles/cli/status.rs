@@ -142,13 +142,13 @@ fn shown(report: &Report, now: Timestamp) -> String {
     });
     let roles = match report.roles.len() {
         0 => "No role has been heard: systemctl status 'barbossa-*'".to_owned(),
-        _ => table(&["role", "does", "up", "heard", "pid", "host"], &[4], roles).to_string(),
+        _ => table(&["role", "does", "up", "heard", "pid", "host"], &[4], roles),
     };
     let numbers = |q: &Backlog| [q.running, q.waiting, q.failed].map(|n| n.to_string());
     let queues = report.queues.iter().map(|q| [vec![q.queue.clone()], numbers(q).to_vec()].concat());
     let queues = match report.queues.len() {
         0 => "No job runs or waits.".to_owned(),
-        _ => table(&["queue", "running", "waiting", "failed"], &[1, 2, 3], queues).to_string(),
+        _ => table(&["queue", "running", "waiting", "failed"], &[1, 2, 3], queues),
     };
     format!("{roles}\n\n{queues}\n\n{}", facts(report, now).join("\n"))
 }

@@ -28,7 +28,7 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 }
 
 /// Rows beneath a head; the columns named in `right` hold numbers.
-pub fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+pub fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.iter().map(|h| h.to_uppercase()));
@@ -40,7 +40,7 @@ pub fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    table.trim_fmt()
 }
 
 /// A line that shows that something is going on; on anything but a terminal, nothing.

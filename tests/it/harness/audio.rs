@@ -75,11 +75,6 @@ impl Song {
         self
     }
 
-    pub fn length(mut self, milliseconds: u32) -> Self {
-        self.milliseconds = milliseconds;
-        self
-    }
-
     pub fn artist(self, name: &str) -> Self {
         self.tag("artist", name)
     }
@@ -98,10 +93,6 @@ impl Song {
 
     pub fn track(self, number: u32, total: u32) -> Self {
         self.tag("track", &format!("{number}/{total}"))
-    }
-
-    pub fn disc(self, number: u32, total: u32) -> Self {
-        self.tag("disc", &format!("{number}/{total}"))
     }
 
     /// Any tag, by ffmpeg's name for it.
