@@ -79,12 +79,13 @@ def test_postgresql_is_down_at_boot_and_all_is_well_when_it_comes(machine):
 
 
 def test_redis_is_down_at_boot_and_the_rest_works(machine, client):
-    machine.sh("systemctl mask --quiet --runtime barbossa-redis.service; systemctl stop barbossa-redis.service; systemctl restart barbossa.target")
+    machine.sh("systemctl mask --quiet barbossa-redis.service")
     try:
+        machine.reboot()
         machine.wait_until("/health says degraded", lambda: Client(machine.address).get("/health").json()["status"] == "degraded", 20)
         client.get("/api/albums").expect(200)
     finally:
-        machine.sh("systemctl unmask --quiet --runtime barbossa-redis.service; systemctl start barbossa-redis.service")
+        machine.sh("systemctl unmask --quiet barbossa-redis.service; systemctl start barbossa-redis.service")
     wait_until_healthy(machine)
 
 
