@@ -18,7 +18,8 @@ use harness::audio::{Format, Song};
 use lofty::prelude::*;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_barbossa");
-const PORT: u16 = 18080;
+/// Where the api listens when systemd passes it no socket.
+const PORT: u16 = 8080;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
@@ -47,7 +48,6 @@ impl Role {
             .env("REDIS_URL", &settings.redis_url)
             .env("MUSIC_PATH", &settings.music_path)
             .env("JWT_SECRET", "a secret of this measurement that is long enough")
-            .env("API_PORT", PORT.to_string())
             .env("LOG_LEVEL", "warn")
             .stdin(Stdio::null())
             .spawn()

@@ -11,7 +11,7 @@ const LONGEST_SECONDS: f64 = 3600.0;
 ///
 /// `chance` in [0, 1) chooses where between.
 pub fn delay(attempt: i32, chance: f64) -> Duration {
-    let grown = FIRST_SECONDS * GROWTH.powi((attempt - 1).clamp(0, 20));
+    let grown = FIRST_SECONDS * GROWTH.powi(attempt.saturating_sub(1).clamp(0, 20));
     Duration::from_secs_f64(grown.min(LONGEST_SECONDS) * (0.75 + chance.clamp(0.0, 1.0) / 2.0))
 }
 

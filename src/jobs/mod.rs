@@ -125,31 +125,23 @@ impl Context {
     }
 }
 
+// Writing to a twin that waits holds it until our commit: a worker passes it over, so it cannot run before it can see
+// the change that it was wanted for.
 const ENQUEUE: &str = "insert into job (queue, kind, unique_key, payload, priority, max_attempts, request_id)
     values ($1, $2, $3, $4, $5, $6, $7)
-    on conflict (kind, unique_key) where state = 'available' do nothing returning id";
-const WAITING: &str = "select id from job where kind = $1 and unique_key = $2 and state = 'available'";
+    on conflict (kind, unique_key) where state = 'available'
+        do update set priority = least(job.priority, excluded.priority)
+    returning id";
 
 /// Puts a job into the queue, in the caller's transaction; the id of its row, or of the twin that waits already.
 pub async fn enqueue<J: Job>(client: &impl Sql, job: &J) -> Result<i64> {
     let payload = serde_json::to_value(job).map_err(anyhow::Error::from)?;
     let (queue, key) = (J::QUEUE.name(), job.unique_key());
     let request_id = crate::telemetry::current_request_id();
-    loop {
-        let row = client
-            .maybe_row(
-                ENQUEUE,
-                &[&queue, &J::KIND, &key, &payload, &J::PRIORITY, &J::MAX_ATTEMPTS, &request_id],
-            )
-            .await?;
-        if let Some(row) = row {
-            return Ok(row.get(0));
-        }
-        // The twin may have been taken by a worker between the two statements; then ours can be inserted.
-        if let Some(row) = client.maybe_row(WAITING, &[&J::KIND, &key]).await? {
-            return Ok(row.get(0));
-        }
-    }
+    let row = client
+        .row(ENQUEUE, &[&queue, &J::KIND, &key, &payload, &J::PRIORITY, &J::MAX_ATTEMPTS, &request_id])
+        .await?;
+    Ok(row.get(0))
 }
 
 const CANCEL: &str = "update job set cancel_requested = true,

@@ -148,24 +148,26 @@ const TRACKS_BY_NAME: &str = "select id from (
         where sort_key >= $2 and sort_key < $3 order by sort_key, id limit 50
     ) found order by is_same desc, sort_key, id";
 
-// By words: those in the name itself weigh more than those of the artist or the album.
+// By words: those in the name itself weigh more than those of the artist or the album. What is asked for hides in a
+// subquery: knowing it, the planner believes that a prefix has so many hits that reading the table until there are 1,000
+// is cheap, and for a rare one reads all of it (0.4 s at 500,000 tracks).
 const ARTISTS_BY_WORDS: &str = "select id from (
-        select id, search, sort_key from artist where search @@ $1::text::tsquery limit 1000
+        select id, search, sort_key from artist where search @@ (select $1::text::tsquery) limit 1000
     ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
 const ALBUMS_BY_WORDS: &str = "select id from (
-        select id, search, sort_key from album where search @@ $1::text::tsquery limit 1000
+        select id, search, sort_key from album where search @@ (select $1::text::tsquery) limit 1000
     ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
 const TRACKS_BY_WORDS: &str = "select id from (
-        select id, search, sort_key from track where search @@ $1::text::tsquery limit 1000
+        select id, search, sort_key from track where search @@ (select $1::text::tsquery) limit 1000
     ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
 
 // How alike two words must be, `<%` asks the connection (see `db`): half of the three-letter pieces, so that `beatels`
 // finds the Beatles.
 const ARTISTS_ALIKE: &str = "select id from (
-        select id, sort_key, word_similarity($1, sort_key) as likeness from artist where $1 <% sort_key limit 200
+        select id, sort_key, word_similarity($1, sort_key) as likeness from artist where (select $1::text) <% sort_key limit 200
     ) found order by likeness desc, sort_key, id limit 50";
 const ALBUMS_ALIKE: &str = "select id from (
-        select id, sort_key, word_similarity($1, sort_key) as likeness from album where $1 <% sort_key limit 200
+        select id, sort_key, word_similarity($1, sort_key) as likeness from album where (select $1::text) <% sort_key limit 200
     ) found order by likeness desc, sort_key, id limit 50";
 
 // -- the unified shape

@@ -354,6 +354,21 @@ async fn a_lost_workers_job_goes_to_another() {
 }
 
 #[tokio::test]
+async fn a_waiting_job_does_not_run_before_the_change_it_was_wanted_for_is_committed() {
+    let hall = Hall::new().await;
+    let play = Play { key: Some("k".into()), effect: Some(1), ..Play::default() };
+    let waiting = hall.put(play.clone()).await;
+    let mut client = hall.app.db.get().await.unwrap();
+    let change = client.transaction().await.unwrap();
+    assert_eq!(enqueue(&change, &play).await.unwrap(), waiting);
+    hall.start(Hall::worker(&hall.app));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(hall.state(waiting).await, "available");
+    change.commit().await.unwrap();
+    assert!(matches!(hall.end(waiting).await, End::Completed(_)));
+}
+
+#[tokio::test]
 async fn a_lost_workers_job_makes_way_for_its_twin() {
     let hall = Hall::new().await;
     let play = Play { is_gated: true, key: Some("ada".into()), ..Play::default() };
