@@ -20,6 +20,8 @@ debian_packages := """
 """
 # One profile for everything, so that each dependency is compiled once.
 profile := "--release --locked"
+# What `deb`, `up` and `install` package.
+program_profile := env("BARBOSSA_PROFILE", "release")
 
 [private]
 default:
@@ -69,11 +71,16 @@ setup:
         apt install -y --no-install-recommends -t trixie-backports "${missing[@]}"
         has_rust
     fi
-    mkdir -p {{ quote(cache) }}
+    mkdir -p {{ quote(cache) }} "$CARGO_TARGET_DIR"
+    # Cargo gives our own crate the same file names in every checkout, and would take another checkout's newer build for ours.
+    if [ "$(cat "$CARGO_TARGET_DIR/checkout" 2>/dev/null)" != "$PWD" ]; then
+        cargo clean --quiet --release --package barbossa 2>/dev/null || true
+        printf '%s\n' "$PWD" >"$CARGO_TARGET_DIR/checkout"
+    fi
 
-# Build the program
+# Build the program, for trying it out (BARBOSSA_PROFILE=dist: as a server gets it)
 build: setup
-    cargo build {{ profile }} --bin barbossa
+    cargo build --locked --profile {{ program_profile }} --bin barbossa
 
 # Format the source
 fmt:
@@ -145,11 +152,11 @@ status:
 
 # Install Barbossa on this very host: Debian 13 with systemd (as root)
 install: setup
-    @{{ python }} tests/machine/up.py --on-this-host
+    @BARBOSSA_PROFILE=dist {{ python }} tests/machine/up.py --on-this-host
 
 # Measure adoption, browsing, memory and start with the real program (NAME picks: adopt, serve)
 bench *NAME: setup
-    cargo bench --profile release --locked --bench house -- {{ NAME }}
+    cargo --config profile.release.package.barbossa.opt-level=3 bench --profile release --locked --bench house -- {{ NAME }}
 
 # Remove what was built in the cache folder, the Debian trees and the machines too
 clean: down

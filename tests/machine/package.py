@@ -28,7 +28,7 @@ EXPOSURE_LIMIT = 3
 def binary() -> Path:
     """The program that cargo built."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", trees.cache_dir() / "target"))
-    path = target / "release" / "barbossa"
+    path = target / os.environ.get("BARBOSSA_PROFILE", "release") / "barbossa"
     if not path.is_file():
         sys.exit(f"barbossa: no {path}; run ./dev build")
     return path
