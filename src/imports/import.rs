@@ -101,10 +101,9 @@ impl Import {
         client.row(FIND, &[&source_path]).await?.try_into()
     }
 
-    /// Says why it waits.
-    pub async fn waits(&self, client: &impl Sql, reason: &str) -> Result<()> {
-        client.run(WAIT, &[&self.id, &reason]).await?;
-        Ok(())
+    /// Says why it waits; whether that is new.
+    pub async fn waits(&self, client: &impl Sql, reason: &str) -> Result<bool> {
+        Ok(client.run(WAIT, &[&self.id, &reason]).await? > 0)
     }
 
     /// Why it is held, if it is.

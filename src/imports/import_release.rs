@@ -124,8 +124,10 @@ impl ImportRelease {
         match self.prepare(context, client, import).await? {
             Prepared::Planned => Ok(None),
             Prepared::NotYet { reason, look_after } => {
-                tracing::debug!(path = self.path, "the folder waits: {reason}");
-                import.waits(client, &reason).await?;
+                let is_news = import.waits(client, &reason).await?;
+                if is_news && look_after >= NEEDS_A_PERSON {
+                    tracing::warn!(path = self.path, "an import waits for a person: {reason}");
+                }
                 Ok(Some(Outcome::Snooze(look_after.max(Duration::from_millis(100)))))
             }
             Prepared::Never(reason) => {
@@ -342,8 +344,9 @@ fn read(
     patience: Duration,
 ) -> std::result::Result<Candidate, Prepared> {
     if let Some(folder) = tree.folders.iter().map(|(f, _)| dir.join(f)).find(|f| !files::may_change(f)) {
+        let folder = folder.display();
         let reason =
-            format!("we may not move files out of {}: its group needs the right to write", folder.display());
+            format!("files may not be moved out of it; let its group write: chmod -R g+w '{folder}'");
         return Err(not_yet(reason, NEEDS_A_PERSON));
     }
     let releases = tree.releases();
