@@ -2,7 +2,7 @@
 //!
 //! Later wins: the defaults below, `barbossa.toml`, `conf.d/*.toml` in the order of their names, the environment. Secrets
 //! come from systemd's credentials first, then from the environment, and never from a file that anyone may read.
-//! [`load`] never stops at the first mistake: whoever edits a file by hand is told all of them at once.
+//! `load` never stops at the first mistake: whoever edits a file by hand is told all of them at once.
 
 mod check;
 mod env_file;

@@ -96,7 +96,7 @@ fn backup_dir(settings: &Settings) -> Option<Problem> {
     })
 }
 
-/// Whether a unit may be given this folder: what [`check`] says without looking at the disk.
+/// Whether a unit may be given this folder: what `check` says without looking at the disk.
 pub fn is_folder_of_its_own(path: &Path) -> bool {
     plain_absolute("", path, "").is_none() && !SYSTEM_FOLDERS.iter().any(|f| Path::new(f) == path)
 }

@@ -8,7 +8,7 @@
 //! What a heart means: one on an album covers all its tracks, also later ones. Hearts on single tracks stand beside it
 //! and stay when it goes. Hearting the last missing track of a complete album turns the track hearts into one on the
 //! album; taking the heart from a track of a hearted album turns it into hearts on the other tracks. A heart on an
-//! artist (following) hearts all albums, and later ones as they come ([`follow`]).
+//! artist (following) hearts all albums, and later ones as they come (`follow`).
 
 mod audit;
 mod heart;
