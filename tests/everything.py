@@ -53,7 +53,7 @@ def main() -> int:
 def run(recipe: list) -> tuple:
     """Run one stage, show what it says, and count. A stage without tests of its own is one check."""
     process = subprocess.Popen(
-        ["just", "--quiet", *recipe], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ["just", *recipe], cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace", env={**os.environ, "CARGO_TERM_COLOR": "never", "CARGO_TERM_PROGRESS_WHEN": "never"},
     )
     passed = failed = 0
