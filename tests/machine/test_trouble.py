@@ -235,11 +235,15 @@ def test_an_inbox_on_another_file_system_is_emptied_by_copying(machine, client, 
         machine.sh(f"systemctl stop {roles}; umount {MUSIC_DIR}/import; systemctl start {roles}")
 
 
-def test_what_root_copies_into_the_inbox_is_filed_too(machine, client, tmp_path):
+def test_what_may_not_be_moved_waits_with_the_reason_and_is_filed_once_it_may(machine, client, tmp_path):
     folder = Album("Quartermaster", "Root's Own", 1718, "opus", (("One",),), 1).make(tmp_path)
     machine.put(folder, "/srv/drop/root")
-    machine.sh(f"umask 022; cp -r /srv/drop/root {PENDING_DIR}/")
-    client.wait_for_album("Root's Own", 20)
+    machine.sh(f"umask 022; cp -r /srv/drop/root {PENDING_DIR}/; chmod -R g-w {PENDING_DIR}/root")
+    reason = "runuser -u barbossa -- psql -h /run/postgresql -d barbossa -Atc \"select reason from import where path = 'import/pending/root'\""
+    machine.wait_until("the reason is told", lambda: "right to write" in machine.sh(reason), 20)
+    machine.sh(f"chmod -R g+w {PENDING_DIR}/root")
+    # No event tells of a change of rights: the sweep finds it, once a minute.
+    client.wait_for_album("Root's Own", 75)
 
 
 def test_no_unit_has_failed_after_all_of_this(machine):
