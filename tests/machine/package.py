@@ -157,7 +157,8 @@ def variant(package: Path, version: str, out_dir: Path, change=None) -> Path:
     control.write_text("\n".join(lines) + "\n")
     if change is not None:
         change(root)
-    made = out_dir / f"barbossa_{version}.deb"
+    # apt-ftparchive takes a file for what its name says.
+    made = out_dir / f"barbossa_{version}_{package.stem.rsplit('_', 1)[1]}.deb"
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", root, made], check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(root)
     return made
