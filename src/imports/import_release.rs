@@ -208,7 +208,8 @@ impl ImportRelease {
             min_confidence: context.app.settings.imports.min_confidence,
             is_trusted: matches!(import.source.as_str(), "qobuz" | "bandcamp" | "lidarr"),
         });
-        tracing::info!(path = self.path, confidence = identified.confidence, decision = ?decision, "decided");
+        let confidence = format!("{:.2}", identified.confidence);
+        tracing::info!(path = self.path, confidence, ?decision, "decided");
         let artist_folder = artist_folder(&tx, &identified).await?;
         let drawn = Drawn {
             names: Taken { music: context.app.music().to_owned(), promised },

@@ -195,19 +195,19 @@ impl Attempt {
     }
 
     fn tell(&self, verdict: &Verdict, took: Duration) {
-        let (attempt, took_ms) = (self.lease.attempt, took.as_millis());
+        let (kind, attempt, took_ms) = (&self.lease.kind, self.lease.attempt, took.as_millis());
         match verdict {
-            Verdict::Completed(_) => tracing::info!(attempt, %took_ms, "job done"),
-            Verdict::Cancelled(reason) => tracing::info!(attempt, %took_ms, reason, "job cancelled"),
+            Verdict::Completed(_) => tracing::info!(attempt, %took_ms, "{kind} done"),
+            Verdict::Cancelled(reason) => tracing::info!(attempt, %took_ms, reason, "{kind} cancelled"),
             Verdict::Again { after, error: None } => {
-                tracing::debug!(attempt, %took_ms, ?after, "job put off");
+                tracing::debug!(attempt, %took_ms, ?after, "{kind} put off");
             }
             Verdict::Again { after, error: Some(error) } => {
                 let max_attempts = self.lease.max_attempts;
-                tracing::warn!(attempt, max_attempts, %took_ms, ?after, error, "job failed, will be tried again");
+                tracing::warn!(attempt, max_attempts, %took_ms, ?after, error, "{kind} failed, will be tried again");
             }
             Verdict::Discarded(error) => {
-                tracing::error!(attempt, %took_ms, error, "job failed for the last time");
+                tracing::error!(attempt, %took_ms, error, "{kind} failed for the last time");
             }
         }
     }
