@@ -156,6 +156,7 @@ async fn click(
 ) -> Result<axum::Json<Answer>> {
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
+    jobs::name_request(&tx).await?;
     let (message, details) = change(&tx, user.id, is_heart, thing, id).await?;
     let mut jobs = Vec::new();
     if let Some(details) = details {

@@ -144,6 +144,16 @@ pub async fn enqueue<J: Job>(client: &impl Sql, job: &J) -> Result<i64> {
     Ok(row.get(0))
 }
 
+const NAME_REQUEST: &str = "select set_config('barbossa.request_id', $1, true)";
+
+/// Tells the transaction which request it serves, for the jobs that its triggers will enqueue.
+pub async fn name_request(tx: &impl Sql) -> Result<()> {
+    if let Some(request_id) = crate::telemetry::current_request_id() {
+        tx.row(NAME_REQUEST, &[&request_id]).await?;
+    }
+    Ok(())
+}
+
 const CANCEL: &str = "update job set cancel_requested = true,
         state = case when state = 'available' then 'cancelled' else state end,
         error = case when state = 'available' then 'Cancelled.' else error end,

@@ -43,6 +43,8 @@ const LIBRARY: &str = "select id, exists (select 1 from track) from library";
 enum Music {
     /// Our library.
     Ours,
+    /// Nothing yet, and no track is missed: the worker is about to found the library.
+    Unfounded,
     /// Not our library, or nobody knows; what a person should know.
     Away(String),
 }
@@ -63,10 +65,7 @@ pub(super) async fn wait_for(app: &App, life: &Life, keeps: bool) -> Option<Uuid
                 }
                 return Some(library);
             }
-            // Right after an installation the worker is about to make the marker.
-            Ok((_, Music::Away(why))) if !keeps && start.elapsed() < PATIENCE => {
-                life.status(&format!("waiting for the music: {why}"));
-            }
+            Ok((_, Music::Unfounded)) => life.status("waiting for the worker to found the library"),
             Ok((_, Music::Away(why))) => alarm(life, why, &mut told),
             // The database went away between the two looks; the next round tells.
             Err(error) => {
@@ -109,6 +108,8 @@ async fn look(app: &App, keeps: bool) -> Result<(Uuid, Music)> {
             found_library(music, library)
         } else if keeps {
             settle(music, library)
+        } else if !has_tracks && matches!(files::read_marker(music), Ok(None)) {
+            Music::Unfounded
         } else {
             judge(music, library)
         }
@@ -145,7 +146,7 @@ fn judge(music: &Path, library: Uuid) -> Music {
 /// Our own library; a folder that somebody removed comes back.
 fn settle(music: &Path, library: Uuid) -> Music {
     match judge(music, library) {
-        Music::Ours => match make_folders(music) {
+        Music::Ours | Music::Unfounded => match make_folders(music) {
             Ok(()) => Music::Ours,
             Err(error) => Music::Away(format!("{} cannot be written: {error}", music.display())),
         },

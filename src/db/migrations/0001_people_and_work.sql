@@ -69,7 +69,8 @@ create table job (
     progress         jsonb,
     result           jsonb,
     error            text,
-    request_id       text,
+    -- Jobs that a trigger enqueues learn it from the transaction (jobs::name_request).
+    request_id       text default nullif(current_setting('barbossa.request_id', true), ''),
     created_at       timestamptz not null default now(),
     attempted_at     timestamptz,
     finished_at      timestamptz,
