@@ -345,6 +345,8 @@ fn read(
     patience: Duration,
 ) -> std::result::Result<Candidate, Prepared> {
     if let Some(folder) = tree.folders.iter().map(|(f, _)| dir.join(f)).find(|f| !files::may_change(f)) {
+        // Joining the folder itself leaves a slash at the end.
+        let folder = folder.components().collect::<PathBuf>();
         let folder = folder.display();
         let reason =
             format!("files may not be moved out of it; let its group write: chmod -R g+w '{folder}'");
