@@ -22,8 +22,9 @@ use crate::files::{FileSystem, filesystem_kind, path_to_text};
 
 /// What is queued is looked at again after this, to see that it is gone.
 const QUEUED: Duration = Duration::from_secs(5);
-/// How soon the music folder is looked for again while it is away.
+/// How soon the music folder or the inbox is looked for again while it is away.
 const AWAY: Duration = Duration::from_secs(2);
+const NO_INBOX: Mode = Mode::Sweep("the inbox is not there");
 /// The status is told at least so often: it is also the sign of life.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -156,7 +157,7 @@ impl Watch {
         if arrivals.iter().any(|a| matches!(a.rest, Rest::Settled(_))) || is_sweep {
             self.alarm = require_library(&self.app).await?.err();
         }
-        if is_sweep && self.alarm.is_some() {
+        if is_sweep && (self.alarm.is_some() || self.mode == NO_INBOX) {
             // The worker makes the inbox of a new library, and a disk may be mounted at any moment: both are soon seen.
             self.next_sweep = now + AWAY;
         }
@@ -228,7 +229,7 @@ impl Watch {
         let music = self.app.music().to_owned();
         let mode = match filesystem_kind(&music.join(PENDING)) {
             Ok(FileSystem::Network) => Mode::Sweep("a network file system tells nothing"),
-            Err(_) => Mode::Sweep("the inbox is not there"),
+            Err(_) => NO_INBOX,
             Ok(FileSystem::Local) => match self.open_ears(&music) {
                 Ok(()) => Mode::Events,
                 Err(error) => {

@@ -112,3 +112,19 @@ async fn unfinished_names_wait_with_a_reason_and_an_empty_folder_too() {
     .await;
     assert_eq!(status.borrow().0, Mode::Events);
 }
+
+#[tokio::test]
+async fn an_inbox_that_is_made_later_is_soon_watched() {
+    let inbox = Inbox::settling(1, 1).await;
+    std::fs::remove_dir(inbox.town.pending()).unwrap();
+    let (sender, status) = watch::channel((Mode::Events, String::new()));
+    let (watcher, stop) = (Watch::new(inbox.app.clone()), inbox.town.stop());
+    tokio::spawn(watcher.run(stop, move |s| {
+        sender.send_replace((s.mode.clone(), s.to_string()));
+    }));
+    eventually("the inbox is missed", || async { matches!(status.borrow().0, Mode::Sweep(_)) }).await;
+    std::fs::create_dir(inbox.town.pending()).unwrap();
+    album(&inbox.folder("late"), "Ann", "Late", 1999, 2);
+    eventually("the album is filed", || async { inbox.filed().len() == 2 }).await;
+    assert_eq!(status.borrow().0, Mode::Events);
+}
