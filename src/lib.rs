@@ -44,6 +44,8 @@ pub mod members;
 pub mod library;
 /// Who loves what; the users' trees.
 pub mod hearts;
+/// What was replaced or deleted, and the way back.
+pub mod trash;
 /// The one way in.
 pub mod imports;
 /// Copies proven to be readable.

@@ -42,6 +42,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0001_people_and_work.sql"),
     },
     Migration { version: 2, name: "library", sql: include_str!("migrations/0002_library.sql") },
+    Migration { version: 3, name: "trash", sql: include_str!("migrations/0003_trash.sql") },
+    Migration { version: 4, name: "identification", sql: include_str!("migrations/0004_identification.sql") },
+    Migration { version: 5, name: "imports", sql: include_str!("migrations/0005_imports.sql") },
+    Migration { version: 6, name: "edits", sql: include_str!("migrations/0006_edits.sql") },
+    Migration { version: 7, name: "integrity", sql: include_str!("migrations/0007_integrity.sql") },
 ];
 
 /// The version of the schema that this program was built for.

@@ -1,0 +1,1 @@
+-- What was found out about releases: answers of MusicBrainz and AcoustID, kept for good; fingerprints.

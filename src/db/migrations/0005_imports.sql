@@ -1,0 +1,1 @@
+-- Imports that replace: what an upgrade and a review need to know.

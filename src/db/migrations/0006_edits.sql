@@ -1,0 +1,1 @@
+-- Edits of tags and pictures, with before and after, so that each can be undone.

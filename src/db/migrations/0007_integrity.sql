@@ -1,0 +1,1 @@
+-- Verification of files: what was read when, and what was found damaged.
