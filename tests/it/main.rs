@@ -5,6 +5,7 @@
 mod harness;
 
 mod adopt;
+mod arrivals;
 mod auth;
 mod backup;
 mod cli;
