@@ -23,4 +23,5 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
+mod verdicts;
 mod watch;
