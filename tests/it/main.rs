@@ -24,4 +24,5 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
+mod verdicts;
 mod watch;
