@@ -129,6 +129,7 @@ impl Ears {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files;
     use std::io::Write;
 
     async fn heard(ears: &mut Ears) -> HashSet<PathBuf> {
@@ -179,8 +180,8 @@ mod tests {
         std::fs::write(&a, "x").unwrap();
         // Two events each, of which no two in a row are alike.
         for _ in 0..=limit / 4 {
-            std::fs::rename(&a, &b).unwrap();
-            std::fs::rename(&b, &a).unwrap();
+            files::rename_noreplace(&a, &b).unwrap();
+            files::rename_noreplace(&b, &a).unwrap();
         }
         while !ears.take_overflow() {
             heard(&mut ears).await;
