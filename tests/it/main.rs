@@ -20,6 +20,8 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+#[cfg(feature = "failpoints")]
+mod model;
 mod search;
 mod server;
 mod sql;
