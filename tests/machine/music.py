@@ -33,6 +33,8 @@ class Album:
     format: str
     discs: tuple = field(default=(("One", "Two"),))
     seconds: float = 3
+    # Any other tags, by ffmpeg's names: (("MUSICBRAINZ_ALBUMID", "…"),).
+    tags: tuple = ()
 
     def make(self, parent: Path) -> Path:
         """Make the album as a folder in `parent`, the way a ripper would leave it, and return the folder."""
@@ -61,6 +63,7 @@ class Album:
         tags = {
             "title": title, "artist": self.artist, "album": self.title, "album_artist": self.artist, "date": self.year,
             "track": f"{track}/{len(self.discs[disc - 1])}", "disc": f"{disc}/{len(self.discs)}", "genre": "Shanty",
+            **dict(self.tags),
         }
         for name, value in tags.items():
             argv += ["-metadata", f"{name}={value}"]
