@@ -15,6 +15,7 @@ mod crash;
 mod events;
 mod health;
 mod hearts;
+mod identify;
 mod imports;
 mod jobs;
 mod library;
