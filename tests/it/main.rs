@@ -21,11 +21,13 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod reports;
 #[cfg(feature = "failpoints")]
 mod model;
 mod search;
 mod server;
 mod sql;
 mod tidy;
+mod trash;
 mod verdicts;
 mod watch;
