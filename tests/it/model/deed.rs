@@ -3,7 +3,7 @@
 use barbossa::files;
 use barbossa::imports::{Adopt, ImportRelease};
 use barbossa::jobs::{Job, enqueue};
-use barbossa::{hearts, imports};
+use barbossa::{hearts, imports, trash};
 use http::Method;
 
 use super::house::House;
@@ -26,13 +26,16 @@ const STEPS: &[&str] = &[
 impl House {
     /// One deed, and what follows from it.
     pub async fn step(&mut self, _number: u64) {
-        match self.chance.below(12) {
-            0..=4 => self.buy().await,
-            5..=6 => self.heart().await,
-            7 => self.unheart().await,
-            8 => self.rescan().await,
-            9 => self.unplug().await,
-            10 => self.audit().await,
+        match self.chance.below(20) {
+            0..=6 => self.buy().await,
+            7..=9 => self.heart().await,
+            10 => self.unheart().await,
+            11 => self.rescan().await,
+            12 => self.unplug().await,
+            13 => self.audit().await,
+            14..=15 => self.delete().await,
+            16..=17 => self.restore().await,
+            18 => self.throw_away().await,
             _ => self.tidy().await,
         }
     }
@@ -144,9 +147,105 @@ impl House {
         self.let_pass().await;
     }
 
+    /// An admin deletes an album or a track; sometimes the power fails meanwhile.
+    async fn delete(&mut self) {
+        let rows = self.rows().await;
+        let Some(row) = self.chance.one_of(&rows).cloned() else { return };
+        let is_album = self.chance.one_in(2);
+        let gone: Vec<i64> = rows
+            .iter()
+            .filter(|r| if is_album { r.album_id == row.album_id } else { r.id == row.id })
+            .map(|r| r.id)
+            .collect();
+        let path = if is_album {
+            format!("/api/albums/{}", row.album_id)
+        } else {
+            format!("/api/tracks/{}", row.id)
+        };
+        self.note("delete", format!("{path}: {}", row.path));
+        let hearts: Vec<(i64, i64)> =
+            self.hearted.iter().copied().filter(|(_, id)| gone.contains(id)).collect();
+        let point = self.trip("trash", &["planned", "moving", "filled", "recorded"]);
+        let admin = self.users[0].clone();
+        let answer = self.ask(&admin, Method::DELETE, &path, None).await;
+        let said = format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        self.note("answer", said);
+        self.let_pass().await;
+        fail::remove(&point);
+        let rows = self.rows().await;
+        assert!(rows.iter().all(|r| !gone.contains(&r.id)), "not deleted: {path}\n{}", self.last_deeds());
+        self.known.retain(|id, _| !gone.contains(id));
+        self.hearted.retain(|heart| !hearts.contains(heart));
+        let entry = self.town_value::<i64>("select max(id) from trash where kind = 'deleted'").await;
+        self.deleted.insert(entry, (gone, hearts));
+    }
+
+    /// Sets a trap: the power may fail at one of these steps of a room, once.
+    fn trip(&mut self, room: &str, steps: &[&str]) -> String {
+        let step = steps[self.chance.below(steps.len())];
+        let point = format!("{room} {step} {}", self.music().display());
+        if self.chance.one_in(3) {
+            let passed = self.chance.below(3);
+            fail::cfg(&point, &format!("{passed}*off->1*return->off")).unwrap();
+            self.note("power cut", point.clone());
+        }
+        point
+    }
+
+    async fn entries(&self) -> Vec<(i64, String, String)> {
+        let client = self.app.db.get().await.unwrap();
+        let rows = client.query("select id, kind, path from trash order by id", &[]).await.unwrap();
+        rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect()
+    }
+
+    /// Somebody regrets it.
+    async fn restore(&mut self) {
+        let mut entries = self.entries().await;
+        entries.retain(|(_, kind, _)| kind != "duplicate");
+        let Some((entry, kind, path)) = self.chance.one_of(&entries).cloned() else { return };
+        self.note("restore", format!("entry {entry}, {kind}: {path}"));
+        let point = self.trip("trash", &["way found", "moved back", "moving", "swapped", "filled"]);
+        let admin = self.users[0].clone();
+        self.ask(&admin, Method::POST, &format!("/api/trash/{entry}/restore"), None).await;
+        self.let_pass().await;
+        fail::remove(&point);
+        let there: Vec<i64> = self.rows().await.iter().map(|r| r.id).collect();
+        if let Some((ids, hearts)) = self.deleted.remove(&entry) {
+            assert!(
+                ids.iter().all(|id| there.contains(id)),
+                "tracks {ids:?} are not back\n{}",
+                self.last_deeds()
+            );
+            self.hearted.extend(hearts);
+        }
+    }
+
+    /// What is in the trash goes for good: because an admin says so, or because it is old.
+    async fn throw_away(&mut self) {
+        let entries = self.entries().await;
+        let Some((entry, _, path)) = self.chance.one_of(&entries).cloned() else { return };
+        self.note("throw away", format!("entry {entry}: {path}"));
+        let found = self.files(&path);
+        let point = self.trip("trash", &["removing", "removed"]);
+        if self.chance.one_in(2) {
+            let admin = self.users[0].clone();
+            self.ask(&admin, Method::DELETE, &format!("/api/trash/{entry}"), None).await;
+        } else {
+            let old = "update trash set expires_at = now() - interval '1 hour' where id = ";
+            self.app.db.get().await.unwrap().batch_execute(&format!("{old}{entry}")).await.unwrap();
+            self.enqueue(&trash::Expire {}).await;
+        }
+        self.let_pass().await;
+        fail::remove(&point);
+        for file in found {
+            *self.kept.get_mut(&file.essence).unwrap() -= 1;
+        }
+        self.deleted.remove(&entry);
+    }
+
     /// What was set aside is taken away, so that a long life does not fill the disk.
     async fn tidy(&mut self) {
-        for folder in [".trash", "import/review", "import/rejected"] {
+        for folder in [".trash/imports", "import/review", "import/rejected"] {
             let found = self.files(folder);
             if found.len() < 24 {
                 continue;

@@ -12,7 +12,7 @@ use barbossa::hearts::{AuditLinks, ReconcileLinks};
 use barbossa::imports::{Adopt, ImportRelease, SortLoose, Sweep, sweep};
 use barbossa::jobs::{Queue, Registry, Worker};
 use barbossa::library::{self, ReadEssences};
-use barbossa::{hearts, imports};
+use barbossa::{hearts, imports, trash};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ pub struct House {
     pub hearted: BTreeSet<(i64, i64)>,
     /// Essences of files by inode, change time and size: read again only when they changed.
     read: HashMap<(u64, i64, i64, u64), String>,
+    /// What was deleted: by the trash's entry, its tracks and who had hearted them.
+    pub deleted: BTreeMap<i64, (Vec<i64>, Vec<(i64, i64)>)>,
     deeds: VecDeque<String>,
     counts: BTreeMap<&'static str, u64>,
     pub folders: u64,
@@ -89,12 +91,17 @@ impl House {
             .with::<ImportRelease>()
             .with::<SortLoose>()
             .with::<Sweep>()
-            .with::<Adopt>();
+            .with::<Adopt>()
+            .with::<trash::Delete>()
+            .with::<trash::Restore>()
+            .with::<trash::Remove>()
+            .with::<trash::Expire>();
         let worker = Worker::new(app.clone(), registry, &[Queue::Imports, Queue::Maintenance], 2);
         let api = library::routes()
             .merge(hearts::routes())
             .merge(auth::http::routes())
-            .merge(imports::http::routes());
+            .merge(imports::http::routes())
+            .merge(trash::routes());
         let anyone = Client::new(Router::new().nest("/api", api).with_state(app.clone()));
         let mut users = Vec::new();
         for (name, is_admin) in [("ann", true), ("bob", false)] {
@@ -116,6 +123,7 @@ impl House {
             known: BTreeMap::new(),
             hearted: BTreeSet::new(),
             read: HashMap::new(),
+            deleted: BTreeMap::new(),
             deeds: VecDeque::new(),
             counts: BTreeMap::new(),
             folders: 0,
@@ -137,6 +145,20 @@ impl House {
 
     pub fn sum(&self) -> String {
         self.counts.iter().map(|(kind, n)| format!("{kind} {n}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How the imports ended.
+    pub async fn imports(&self) -> String {
+        let sql = "select coalesce(string_agg(concat(n, ' × ', state, ' ', reason), E'\n'), '') from
+            (select count(*) n, state, regexp_replace(reason, '[0-9]+', '#', 'g') reason from import group by 2, 3 order by 1 desc) i";
+        self.town_value(sql).await
+    }
+
+    /// A life in which nothing happened proves nothing.
+    pub fn was_a_full_life(&self) {
+        for deed in ["buy", "heart", "unheart", "power cut", "delete", "restore", "throw away", "unplug"] {
+            assert!(self.counts.get(deed).is_some_and(|n| *n >= 5), "too little {deed}: {}", self.sum());
+        }
     }
 
     /// Runs all jobs there are, those that were put off too: time passes.

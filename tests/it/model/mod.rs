@@ -29,7 +29,10 @@ async fn live(life: u64) {
             );
         }
     }
-    println!("life {life} (seed {seed}): {steps} steps: {}", house.sum());
+    println!("life {life} (seed {seed}): {steps} steps: {}\n{}", house.sum(), house.imports().await);
+    if steps >= 300 {
+        house.was_a_full_life();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,7 +77,7 @@ impl Stock {
                         .track(track, TRACKS)
                         .format(grade.format())
                         .tone(300 + number * 13 + u32::try_from(nth).unwrap())
-                        .named(&format!("{track:02} {grade:?}"));
+                        .named(&format!("{track:02} - Song {track} of {title}"));
                     song.milliseconds = 150;
                     if *has_ids {
                         let is_id3 = grade == Grade::Lossy;
@@ -87,7 +87,7 @@ impl Stock {
                             .tag(key("MUSICBRAINZ_ALBUMID", "MusicBrainz Album Id"), &id(1, album as u32))
                             .tag(key("MUSICBRAINZ_TRACKID", "MusicBrainz Recording Id"), &id(2, number));
                     }
-                    let path = song.write(&folder.path().join(album.to_string()));
+                    let path = song.write(&folder.path().join(format!("{album} {grade:?}")));
                     let essence = essence_of(&path);
                     copies.push(Copy { album, track, grade, path, essence });
                 }
