@@ -19,6 +19,6 @@ mod step;
 mod tree;
 
 pub use audit::{AuditLinks, audit};
-pub use heart::follow;
+pub use heart::{follow, keep_with_tracks};
 pub use http::routes;
 pub use reconcile::ReconcileLinks;

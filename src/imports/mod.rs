@@ -26,7 +26,7 @@ mod sweep;
 mod tree;
 mod watch;
 
-pub use adopt::Adopt;
+pub use adopt::{Adopt, Report as AdoptReport, preview};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;

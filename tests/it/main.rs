@@ -19,6 +19,7 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod rescan;
 mod search;
 mod server;
 mod sql;

@@ -1,10 +1,10 @@
-//! `barbossa library relink`: everyone's folder made equal to their hearts.
+//! `barbossa library`: everyone's folder made equal to their hearts, the rows made equal to the files.
 
 use serde_json::{Value, json};
 
-use super::args::Library;
+use super::args::{Library, Output};
 use super::exit::Status;
-use super::{job, terminal};
+use super::{adopt, job, terminal};
 use crate::app::App;
 use crate::hearts;
 
@@ -19,7 +19,13 @@ const COUNTED: &[(&str, &str)] = &[
 ];
 
 pub async fn run(app: App, command: Library) -> anyhow::Result<Status> {
-    let Library::Relink(output) = command;
+    match command {
+        Library::Relink(output) => relink(app, output).await,
+        Library::Rescan(args) => adopt::rescan(&app, args).await,
+    }
+}
+
+async fn relink(app: App, output: Output) -> anyhow::Result<Status> {
     let mut client = app.db.get().await?;
     let tx = client.transaction().await?;
     let ids = hearts::audit(&tx, None).await?;
