@@ -88,6 +88,8 @@ pub enum Witness {
     FileNames,
     /// Nobody: a rule of ours (`Various Artists`).
     Rule,
+    /// A person who looked at it.
+    Person,
 }
 
 /// One reason to believe, or not to.

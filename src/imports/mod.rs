@@ -24,6 +24,7 @@ mod record;
 mod settle;
 mod sweep;
 mod tree;
+mod verdict;
 mod watch;
 
 pub use adopt::{Adopt, Report as AdoptReport, preview};
@@ -31,6 +32,7 @@ pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;
 pub use sweep::{Sweep, sweep};
+pub use verdict::{Approval, WhenThere, approve, put_back, reject};
 pub use watch::{Mode, Status as WatchStatus, Watch};
 
 use crate::app::App;

@@ -81,6 +81,13 @@ const PUT: &str = "insert into trash (kind, path, artist, title, album_id, impor
     on conflict (path) do update set files = excluded.files, file_count = excluded.file_count, size_bytes = excluded.size_bytes
     returning id";
 
+const FORGET: &str = "delete from trash where path = $1";
+
+/// Takes back the entry of a folder whose files were taken out of the trash; whether there was one.
+pub async fn forget(tx: &impl Sql, path: &str) -> Result<bool> {
+    Ok(tx.run(FORGET, &[&path]).await? > 0)
+}
+
 /// Writes down what lies in the trash (or will, when the caller's transaction is through); the entry's id.
 pub async fn put(app: &App, tx: &impl Sql, entry: &NewEntry) -> Result<i64> {
     let files = serde_json::to_value(&entry.files).map_err(anyhow::Error::from)?;

@@ -5,4 +5,4 @@
 
 mod entry;
 
-pub use entry::{File, Kind, NewEntry, put};
+pub use entry::{File, Kind, NewEntry, forget, put};

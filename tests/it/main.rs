@@ -5,6 +5,7 @@
 mod harness;
 
 mod adopt;
+mod arrivals;
 mod auth;
 mod backup;
 mod cli;
@@ -24,4 +25,5 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
+mod verdicts;
 mod watch;
