@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    fn found<'a>(path: &'a str, stamp: (i64, i64), duration_ms: i64) -> Found<'a> {
+    fn found(path: &str, stamp: (i64, i64), duration_ms: i64) -> Found<'_> {
         Found { path, stamp, format: "FLAC", duration_ms }
     }
 

@@ -87,7 +87,7 @@ impl Adopt {
     async fn adopt(self, context: &Context, mut look: Look) -> Result<Outcome> {
         let mut report = Report::of(&look.survey);
         let total: usize = look.survey.releases.iter().map(|r| r.fates.len()).sum();
-        let mut releases = look.read(context.stop.clone()).await?;
+        let mut releases = look.read(context.stop.clone());
         let mut batch = Vec::new();
         while let Some(read) = releases.recv().await {
             report.add(&read);
@@ -256,14 +256,14 @@ impl Look {
     }
 
     /// Starts to read what differs.
-    async fn read(&mut self, stop: CancellationToken) -> Result<tokio::sync::mpsc::Receiver<ReadRelease>> {
+    fn read(&mut self, stop: CancellationToken) -> tokio::sync::mpsc::Receiver<ReadRelease> {
         let desk = Desk {
             music: self.music.clone(),
             lost: self.lost.clone(),
             rows: std::mem::take(&mut self.rows),
             stop,
         };
-        Ok(reading::read_all(desk, std::mem::take(&mut self.survey.releases)))
+        reading::read_all(desk, std::mem::take(&mut self.survey.releases))
     }
 }
 
@@ -279,7 +279,7 @@ pub async fn preview(app: &App, adopt: &Adopt, mut told: impl FnMut(Value)) -> R
     let mut report = Report::of(&look.survey);
     let total: usize = look.survey.releases.iter().map(|r| r.fates.len()).sum();
     let mut known: Vec<String> = Vec::new();
-    let mut releases = look.read(CancellationToken::new()).await?;
+    let mut releases = look.read(CancellationToken::new());
     while let Some(read) = releases.recv().await {
         report.add(&read);
         if let Some(album) = &read.album {

@@ -108,41 +108,13 @@ impl Desk {
             return read;
         };
         let dir = self.music.join(&release.path);
-        match self.candidate(&dir, release, &mut read) {
+        match candidate(&dir, release, &mut read) {
             Ok(candidate) => self.adopt(path, release, &candidate, read),
             Err(error) => {
                 let reason = error.to_string();
                 read.unreadable.push(Unreadable { path: path.to_owned(), reason, stamp: None });
                 read
             }
-        }
-    }
-
-    /// A file that may not be read hides nothing but itself.
-    fn candidate(
-        &self,
-        dir: &Path,
-        release: &Release,
-        read: &mut ReadRelease,
-    ) -> Result<Candidate, NotReadable> {
-        let all: Vec<&Entry> = release.entries.iter().collect();
-        match Candidate::read_alone(dir, &all) {
-            Err(NotReadable::Refused(_)) => {
-                let (mut readable, mut refused) = (Vec::new(), Vec::new());
-                for entry in all {
-                    match std::fs::File::open(dir.join(&entry.relative)) {
-                        Err(error) if entry.kind == Kind::Audio => refused.push((entry, error)),
-                        _ => readable.push(entry),
-                    }
-                }
-                for (entry, error) in refused {
-                    let path = path_to_text(&release.path.join(&entry.relative));
-                    let reason = format!("it may not be read: {error}");
-                    read.unreadable.push(Unreadable { path, reason, stamp: None });
-                }
-                Candidate::read_alone(dir, &readable)
-            }
-            other => other,
         }
     }
 
@@ -272,6 +244,29 @@ impl Desk {
         let (album_id, _) = votes.into_iter().max_by_key(|(id, votes)| (*votes, -*id))?;
         let lost = read.moved.iter().filter_map(of).find(|l| l.album_id == album_id)?;
         Some(Move { id: album_id, from: lost.album_path.clone(), to: path.to_owned() })
+    }
+}
+
+/// A file that may not be read hides nothing but itself.
+fn candidate(dir: &Path, release: &Release, read: &mut ReadRelease) -> Result<Candidate, NotReadable> {
+    let all: Vec<&Entry> = release.entries.iter().collect();
+    match Candidate::read_alone(dir, &all) {
+        Err(NotReadable::Refused(_)) => {
+            let (mut readable, mut refused) = (Vec::new(), Vec::new());
+            for entry in all {
+                match std::fs::File::open(dir.join(&entry.relative)) {
+                    Err(error) if entry.kind == Kind::Audio => refused.push((entry, error)),
+                    _ => readable.push(entry),
+                }
+            }
+            for (entry, error) in refused {
+                let path = path_to_text(&release.path.join(&entry.relative));
+                let reason = format!("it may not be read: {error}");
+                read.unreadable.push(Unreadable { path, reason, stamp: None });
+            }
+            Candidate::read_alone(dir, &readable)
+        }
+        other => other,
     }
 }
 

@@ -240,7 +240,9 @@ impl<'k> Rows<'k> {
             let (folder, name) = row.path.rsplit_once('/').unwrap_or(("", &row.path));
             by_folder.entry(folder).or_default().push((name, n));
         }
-        by_folder.values_mut().for_each(|names| names.sort_unstable());
+        for names in by_folder.values_mut() {
+            names.sort_unstable();
+        }
         Self { by_folder, is_taken: vec![false; known.len()] }
     }
 
