@@ -177,7 +177,7 @@ mod tests {
         };
         let tracks = numbers.iter().map(track).collect();
         let release = Release { artist: "Ann".into(), title: "Album".into(), tracks, ..Release::default() };
-        Identified { release, confidence: 0.95, evidence: Vec::new() }
+        Identified { release, confidence: 0.95, ..Identified::default() }
     }
 
     /// An album of the library: number, essence, sample rate.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::decide::{Case, Decision, decide};
 use super::draw::{Drawn, Taken};
-use super::identify::{Identified, identify, missing_tracks, tells_total};
+use super::identify::{Identified, identify, missing_tracks, summary, tells_total};
 use super::import::{Import, State};
 use super::place::{Obstacle, Site, here};
 use super::plan::{Plan, folder_numbered};
@@ -215,6 +215,8 @@ impl ImportRelease {
         };
         let mut identified = identify(&candidate);
         if let Some(approval) = approval {
+            // What the person has seen counts, not what would be found now.
+            identified.runner_up = import.runner_up.take().or(identified.runner_up);
             approval.apply(&mut identified);
         }
         let tx = client.transaction().await?;
@@ -244,8 +246,8 @@ impl ImportRelease {
                 Decision::Reject(reason.clone().unwrap_or_else(|| "a person did not want it".into()))
             }
         };
-        let confidence = format!("{:.2}", identified.confidence);
-        tracing::info!(path = self.path, confidence, ?decision, "decided");
+        tell(&self.path, &identified);
+        tracing::info!(path = self.path, ?decision, "decided");
         let artist_folder = artist_folder(&tx, &identified).await?;
         let drawn = Drawn {
             names: Taken { music: context.app.music().to_owned(), promised },
@@ -435,6 +437,25 @@ async fn name_apart(tx: &impl Sql, identified: &mut Identified) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// One line for the journal, with fields for `journalctl -o verbose`.
+fn tell(path: &str, identified: &Identified) {
+    let release = &identified.release;
+    let (artist, album, year) = (release.artist.as_str(), release.title.as_str(), release.year);
+    let (confidence, evidence) = (format!("{:.2}", identified.confidence), summary(&identified.evidence));
+    let percent = identified.confidence * 100.0;
+    let or = identified.runner_up.as_ref();
+    let or = or.map_or_else(String::new, |r| format!(", or “{}” by {} ({})", r.title, r.artist, r.note));
+    tracing::info!(
+        path,
+        artist,
+        album,
+        year,
+        confidence,
+        evidence,
+        "{percent:.0} % sure: “{album}” by {artist}{or}"
+    );
 }
 
 async fn find_twin(tx: &impl Sql, identified: &Identified) -> Result<Option<ExistingAlbum>> {

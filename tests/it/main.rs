@@ -15,11 +15,14 @@ mod crash;
 mod events;
 mod health;
 mod hearts;
+mod identify;
 mod imports;
 mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+#[cfg(feature = "failpoints")]
+mod model;
 mod rescan;
 mod search;
 mod server;
