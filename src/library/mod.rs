@@ -9,8 +9,10 @@ mod album;
 mod artist;
 mod artwork;
 mod damage;
+mod duplicates;
 mod examine;
 mod http;
+mod incomplete;
 mod judge;
 mod lookup;
 mod mount;
@@ -20,6 +22,8 @@ mod page;
 mod read_essences;
 mod record;
 mod relocate;
+mod removal;
+mod reports;
 mod search;
 mod serve;
 mod stream;
@@ -28,8 +32,10 @@ mod track;
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
 pub use damage::{Ending, NewDamage, end_damage, report_damage};
+pub use duplicates::{Group, Place, Why, duplicates};
 pub use examine::{examine, modified_us};
 pub use http::routes;
+pub use incomplete::{Incomplete, Missing, incomplete};
 pub use judge::{DamageKind, Expected, Reading, Verdict, judge};
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
@@ -43,6 +49,10 @@ pub use record::{Recorded, record};
 pub use relocate::{
     Move, RenewedFile, forget_empty_albums, forget_reading, forget_tracks, mark_missing, mark_present,
     move_albums, move_tracks, renew_file,
+};
+pub use removal::{
+    Returned, Returning, Standing, bring_back, lock_for_removal, remove_artist_without_albums, remove_tracks,
+    return_files,
 };
 pub use search::{Found, Kind, search};
 pub use track::{Track, Tracks};

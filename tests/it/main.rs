@@ -21,6 +21,7 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod reports;
 #[cfg(feature = "failpoints")]
 mod model;
 mod rescan;
@@ -28,5 +29,6 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
+mod trash;
 mod verdicts;
 mod watch;
