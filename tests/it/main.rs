@@ -23,5 +23,6 @@ mod search;
 mod server;
 mod sql;
 mod tidy;
+mod upgrade;
 mod verdicts;
 mod watch;
