@@ -3,6 +3,10 @@
 //!
 //! Durable means: the data is fsynced before its name exists, and the folder that holds the name afterwards.
 
+mod lease;
+
+pub use lease::is_being_written;
+
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};

@@ -316,8 +316,8 @@ mod tests {
         let tracks: Vec<ReleaseTrack> = numbers.iter().map(|n| track(*n)).collect();
         let total_tracks = tracks.len() as u32;
         let (artist, title) = ("Ann".into(), "Album".into());
-        let release = Release { artist, title, tracks, total_tracks, ..Release::default() };
-        Identified { release, confidence: 0.95, evidence: Vec::new() }
+        let release = Release { artist, title, total_tracks, tracks, ..Release::default() };
+        Identified { release, confidence: 0.95, ..Identified::default() }
     }
 
     /// A release in this quality.

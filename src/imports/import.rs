@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use super::identify::Identified;
+use super::identify::{Identified, RunnerUp};
 use super::plan::{Ending, Plan};
 use super::verdict::Verdict;
 use crate::db::Sql;
@@ -53,9 +53,11 @@ pub struct Import {
     pub album_id: Option<i64>,
     /// What a person said of it.
     pub verdict: Option<Verdict>,
+    /// The second reading that the person has seen.
+    pub runner_up: Option<RunnerUp>,
 }
 
-const FIND: &str = "select id, source, requested_by, state, plan, album_id, approval from import
+const FIND: &str = "select id, source, requested_by, state, plan, album_id, approval, runner_up from import
     where source_path = $1 and is_on_its_way";
 const BEGIN: &str =
     "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
@@ -64,7 +66,8 @@ const WAIT: &str =
     "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
 const FORGET: &str = "delete from import where id = $1 and state = 'waiting' and approval is null";
 const PLAN: &str = "update import set state = 'planned', plan = $2, evidence = $3, confidence = $4, suggested_artist = $5,
-        suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, reason = null, updated_at = now()
+        suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, release = $10, runner_up = $11,
+        reason = null, updated_at = now()
     where id = $1 and state = 'waiting'";
 const UNPLAN: &str = "update import set state = 'waiting', plan = null, reason = $2, updated_at = now()
     where id = $1 and is_on_its_way and album_id is null";
@@ -147,6 +150,8 @@ impl Import {
                 &release.year,
                 &i32::try_from(release.tracks.len()).unwrap_or(i32::MAX),
                 &quality,
+                &serde_json::to_value(release).map_err(anyhow::Error::from)?,
+                &identified.runner_up.as_ref().and_then(|r| serde_json::to_value(r).ok()),
             ],
         )
         .await?;
@@ -264,6 +269,7 @@ impl TryFrom<Row> for Import {
             state: State::of(row.get("state")),
             plan,
             album_id: row.get("album_id"),
+            runner_up: row.get::<_, Option<Value>>("runner_up").and_then(|r| serde_json::from_value(r).ok()),
             verdict: verdict.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?,
         })
     }

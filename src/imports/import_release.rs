@@ -10,7 +10,7 @@ use serde_json::json;
 use super::carry::{NEEDS_A_PERSON, SOON, blocking};
 use super::decide::{Case, Decision, decide};
 use super::draw::{Drawn, Taken};
-use super::identify::{Identified, identify, missing_tracks, tells_total};
+use super::identify::{Identified, identify, missing_tracks, summary, tells_total};
 use super::import::{Import, State};
 use super::plan::folder_numbered;
 use super::read::{Candidate, NotReadable};
@@ -209,6 +209,8 @@ impl ImportRelease {
         };
         let mut identified = identify(&candidate);
         if let Some(approval) = approval {
+            // What the person has seen counts, not what would be found now.
+            identified.runner_up = import.runner_up.take().or(identified.runner_up);
             approval.apply(&mut identified);
         }
         let tx = client.transaction().await?;
@@ -238,8 +240,8 @@ impl ImportRelease {
         if decision == Decision::Beside {
             name_apart(&tx, &mut identified).await?;
         }
-        let confidence = format!("{:.2}", identified.confidence);
-        tracing::info!(path = self.path, confidence, ?decision, "decided");
+        tell(&self.path, &identified);
+        tracing::info!(path = self.path, ?decision, "decided");
         let artist_folder = artist_folder(&tx, &identified).await?;
         let drawn = Drawn {
             names: Taken { music: context.app.music().to_owned(), promised },
@@ -322,6 +324,25 @@ async fn name_apart(tx: &impl Sql, identified: &mut Identified) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// One line for the journal, with fields for `journalctl -o verbose`.
+fn tell(path: &str, identified: &Identified) {
+    let release = &identified.release;
+    let (artist, album, year) = (release.artist.as_str(), release.title.as_str(), release.year);
+    let (confidence, evidence) = (format!("{:.2}", identified.confidence), summary(&identified.evidence));
+    let percent = identified.confidence * 100.0;
+    let or = identified.runner_up.as_ref();
+    let or = or.map_or_else(String::new, |r| format!(", or “{}” by {} ({})", r.title, r.artist, r.note));
+    tracing::info!(
+        path,
+        artist,
+        album,
+        year,
+        confidence,
+        evidence,
+        "{percent:.0} % sure: “{album}” by {artist}{or}"
+    );
 }
 
 async fn find_twin(tx: &impl Sql, identified: &Identified) -> Result<Option<ExistingAlbum>> {

@@ -23,6 +23,8 @@ mod plan;
 mod read;
 mod record;
 mod settle;
+mod show;
+pub mod show_http;
 mod stops;
 mod sweep;
 mod tree;
@@ -30,9 +32,11 @@ mod verdict;
 mod watch;
 
 pub use adopt::Adopt;
+pub use identify::{Evidence, RunnerUp, Witness};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;
+pub use show::{Asked, Shown};
 #[cfg(feature = "failpoints")]
 pub use stops::passed;
 pub use sweep::{Sweep, sweep};

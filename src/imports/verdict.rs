@@ -169,13 +169,11 @@ impl Approval {
 
     /// What the files are, now that a person has said so: no doubt is left.
     pub(super) fn apply(&self, identified: &mut Identified) {
-        let said = |field: &str, value: String| Evidence {
-            field: field.into(),
-            value: Some(value),
-            witness: Witness::Person,
-            factor: 1.0,
-            note: None,
-        };
+        let said = |field, value| Evidence::certain(field, Some(value), Witness::Person);
+        if let Some(other) = identified.runner_up.take().filter(|_| self.use_runner_up) {
+            identified.take(&other);
+            identified.evidence.push(said("album", format!("{} by {}", other.title, other.artist)));
+        }
         let release = &mut identified.release;
         if let Some(artist) = given(self.artist.as_deref()) {
             // Ids go with the name that they were given for.
@@ -207,7 +205,7 @@ fn given(name: Option<&str>) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::imports::identify::Release;
+    use crate::imports::identify::{Release, RunnerUp};
     use uuid::Uuid;
 
     #[test]
@@ -226,6 +224,28 @@ mod tests {
     }
 
     #[test]
+    fn the_second_reading_is_taken_when_a_person_says_so() {
+        let other = RunnerUp {
+            artist: "Bob".into(),
+            title: "Other".into(),
+            year: Some(2001),
+            release_id: None,
+            witness: Witness::FolderName,
+            confidence: 0.2,
+            note: "as the folder's name has it".into(),
+        };
+        for (use_runner_up, artist) in [(true, "Bob"), (false, "Ann")] {
+            let release =
+                Release { artist: "Ann".into(), release_id: Some(Uuid::nil()), ..Release::default() };
+            let mut identified =
+                Identified { release, runner_up: Some(other.clone()), ..Identified::default() };
+            Approval { use_runner_up, ..Approval::default() }.apply(&mut identified);
+            assert_eq!(identified.release.artist, artist);
+            assert_eq!(identified.release.release_id.is_none(), use_runner_up);
+        }
+    }
+
+    #[test]
     fn another_name_drops_the_ids_of_the_old_one_and_another_spelling_does_not() {
         let release = Release {
             artist: "Ann".into(),
@@ -236,7 +256,7 @@ mod tests {
         };
         let approved = |artist: Option<&str>, album: Option<&str>| {
             let mut identified =
-                Identified { release: release.clone(), confidence: 0.1, evidence: Vec::new() };
+                Identified { release: release.clone(), confidence: 0.1, ..Identified::default() };
             let approval = Approval {
                 artist: artist.map(Into::into),
                 album: album.map(Into::into),

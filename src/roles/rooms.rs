@@ -16,6 +16,7 @@ pub(super) fn routes() -> Router<App> {
         .merge(library::routes())
         .merge(hearts::routes())
         .merge(imports::http::routes())
+        .merge(imports::show_http::routes())
 }
 
 /// The kinds of jobs that there are.

@@ -27,7 +27,7 @@ struct Scenario {
     at_the_end: Vec<String>,
     /// `state: reason`, as far as it goes.
     state: &'static str,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
 }
 
 impl Scenario {
@@ -35,11 +35,11 @@ impl Scenario {
         let files = tempfile::tempdir().unwrap();
         let folder = files.path().join("folder");
         let at_the_end = at_the_end.iter().map(|p| (*p).to_owned()).collect();
-        Self { first: None, is_hearted: false, folder, at_the_end, state, _files: files }
+        Self { first: None, is_hearted: false, folder, at_the_end, state, files }
     }
 
     fn first(&mut self) -> PathBuf {
-        let first = self._files.path().join("first");
+        let first = self.files.path().join("first");
         self.first = Some(first.clone());
         first
     }
@@ -180,7 +180,8 @@ async fn added_tracks_survive_a_stop_at_every_step() {
     let made = album(&first, "Ann", "Album", 1999, 4);
     std::fs::create_dir(&scenario.folder).unwrap();
     for song in &made[2..] {
-        std::fs::rename(song, scenario.folder.join(song.file_name().unwrap())).unwrap();
+        let to = scenario.folder.join(song.file_name().unwrap());
+        barbossa::files::rename_noreplace(song, &to).unwrap();
     }
     // One that the album has already.
     std::fs::copy(&made[0], scenario.folder.join("double.flac")).unwrap();

@@ -5,6 +5,7 @@
 mod harness;
 
 mod adopt;
+mod arrivals;
 mod auth;
 mod backup;
 mod cli;
@@ -14,11 +15,14 @@ mod crash;
 mod events;
 mod health;
 mod hearts;
+mod identify;
 mod imports;
 mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+#[cfg(feature = "failpoints")]
+mod model;
 mod search;
 mod server;
 mod sql;

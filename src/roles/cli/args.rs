@@ -203,7 +203,10 @@ pub enum Backup {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ImportArgs {
+    #[command(subcommand)]
+    pub command: Option<Imports>,
     /// A folder in the inbox to import now
     #[arg(required_unless_present = "adopt", conflicts_with = "adopt")]
     pub path: Option<PathBuf>,
@@ -215,6 +218,28 @@ pub struct ImportArgs {
     pub wait: bool,
     #[command(flatten)]
     pub output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Imports {
+    /// List imports, the newest first
+    List {
+        /// Only those in this state: waiting, review, done, rejected, duplicate, failed
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what one was taken for, how sure that is, and why
+    Show {
+        /// Its number
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@ mod exit;
 mod generate;
 mod generator;
 mod import;
+mod import_show;
 mod job;
 mod library;
 mod migrate;
