@@ -8,7 +8,9 @@
 mod album;
 mod artist;
 mod artwork;
+mod duplicates;
 mod http;
+mod incomplete;
 mod lookup;
 mod mount;
 mod naming;
@@ -16,6 +18,8 @@ mod new;
 mod page;
 mod read_essences;
 mod record;
+mod removal;
+mod reports;
 mod replace;
 mod search;
 mod serve;
@@ -24,7 +28,9 @@ mod track;
 
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
+pub use duplicates::{Group, Place, Why, duplicates};
 pub use http::routes;
+pub use incomplete::{Incomplete, Missing, incomplete};
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
 };
@@ -34,6 +40,10 @@ pub use new::{NewAlbum, NewTrack};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
 pub use read_essences::ReadEssences;
 pub use record::{Recorded, record};
+pub use removal::{
+    Returned, Returning, Standing, bring_back, lock_for_removal, remove_artist_without_albums, remove_tracks,
+    return_files,
+};
 pub use replace::{Replaced, album_stands, replace_files};
 pub use search::{Found, Kind, search};
 pub use track::{Track, Tracks};

@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, hearts, imports, library, members};
+use crate::{activity, auth, hearts, imports, library, members, trash};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
@@ -15,6 +15,7 @@ pub(super) fn routes() -> Router<App> {
         .merge(activity::routes())
         .merge(library::routes())
         .merge(hearts::routes())
+        .merge(trash::routes())
         .merge(imports::http::routes())
         .merge(imports::show_http::routes())
 }
@@ -27,6 +28,10 @@ pub(super) fn jobs() -> Registry {
         .with::<library::ReadEssences>()
         .with::<hearts::ReconcileLinks>()
         .with::<hearts::AuditLinks>()
+        .with::<trash::Delete>()
+        .with::<trash::Restore>()
+        .with::<trash::Remove>()
+        .with::<trash::Expire>()
         .with::<imports::ImportRelease>()
         .with::<imports::SortLoose>()
         .with::<imports::Sweep>()
@@ -39,6 +44,7 @@ pub(super) fn timetable() -> Vec<Timed> {
         Timed::new::<imports::Sweep>("*/5 * * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
+        Timed::new::<trash::Expire>("30 2 * * *"),
     ];
     schedule::TIMED.iter().copied().chain(rooms).collect()
 }

@@ -21,12 +21,14 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod reports;
 #[cfg(feature = "failpoints")]
 mod model;
 mod search;
 mod server;
 mod sql;
 mod tidy;
+mod trash;
 mod upgrade;
 mod verdicts;
 mod watch;

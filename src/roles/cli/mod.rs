@@ -14,10 +14,12 @@ mod job;
 mod library;
 mod migrate;
 mod privileges;
+mod reports;
 mod role;
 mod setup;
 mod status;
 mod terminal;
+mod trash;
 mod users;
 mod version;
 
@@ -65,6 +67,7 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Doctor(output) => doctor::run(output),
         Command::Import(args) => import::run(args),
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
+        Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api
         | Command::Worker(_)
