@@ -24,6 +24,7 @@ mod record;
 mod relocate;
 mod removal;
 mod reports;
+mod replace;
 mod search;
 mod serve;
 mod stream;
@@ -54,5 +55,6 @@ pub use removal::{
     Returned, Returning, Standing, bring_back, lock_for_removal, remove_artist_without_albums, remove_tracks,
     return_files,
 };
+pub use replace::{Replaced, album_stands, replace_files};
 pub use search::{Found, Kind, search};
 pub use track::{Track, Tracks};

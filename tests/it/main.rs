@@ -30,5 +30,6 @@ mod server;
 mod sql;
 mod tidy;
 mod trash;
+mod upgrade;
 mod verdicts;
 mod watch;
