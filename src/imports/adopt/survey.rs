@@ -95,7 +95,7 @@ const PRESENT: &str = "select (select track_count from library)
     - (select count(*) from track where missing_since is not null)";
 // An album that is just being filed is the import's own business.
 const BUSY: &str = "select distinct target from (
-        select plan #>> '{filing,target}' as target from import where finished_at is null and plan is not null
+        select plan #>> '{filing,target}' as target from import where is_on_its_way and plan is not null
     ) i where target is not null";
 
 impl From<&Row> for Known {
