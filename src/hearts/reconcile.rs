@@ -246,13 +246,15 @@ impl Batch {
         let mut plan = Vec::with_capacity(self.entries.len());
         for (path, entry) in &self.entries {
             let master = tree.master(&master_path(path))?;
+            let is_audio = audio::is_audio_name(Path::new(path));
             let findings = Findings {
-                // The folder of this album cannot be read: what lies in it is not known, so nothing goes.
-                is_wanted: entry.is_wanted || unreadable.contains(&entry.album_id),
+                // The folder of this album cannot be read, or is gone: which pictures and papers lie in it is not known,
+                // so none goes. The rows know the tracks.
+                is_wanted: entry.is_wanted || (!is_audio && unreadable.contains(&entry.album_id)),
                 master,
                 made: entry.made,
                 on_disk: tree.look(path)?,
-                is_audio: audio::is_audio_name(Path::new(path)),
+                is_audio,
             };
             let step = match step(&findings) {
                 Step::Keep if entry.made_for != Some(entry.album_id) => Step::Note,

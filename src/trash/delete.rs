@@ -333,8 +333,12 @@ impl Delete {
 
 const HEARTED_BY: &str = "select distinct user_id from heart
     where folder_of_album_id = $1 and (track_id is null or track_id = any($2)) order by user_id";
-const HEARTS: &str = "select coalesce(jsonb_agg(to_jsonb(h) order by h.id), '[]') from heart h
-    where h.track_id = any($1) or h.album_id = $2 or h.artist_id = $3";
+// A track that goes alone leaves the hearts on its album behind; they covered it all the same.
+const HEARTS: &str = "select coalesce(jsonb_agg(heart), '[]') from (
+        select to_jsonb(h) heart from heart h where h.track_id = any($1) or h.album_id = $2 or h.artist_id = $3
+        union all
+        select jsonb_build_object('user_id', a.user_id, 'track_id', t.id, 'created_at', a.created_at)
+            from track t join heart a on a.album_id = t.album_id where t.id = any($1) and $2::bigint is null) h";
 
 /// What goes with the tracks: hearts on the album when all of it goes, on the artist when it is the only album.
 async fn hearts_and_rows(

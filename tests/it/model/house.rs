@@ -330,8 +330,23 @@ impl House {
                 .collect();
             let there: BTreeMap<String, u64> =
                 self.files(&format!("users/{name}")).into_iter().map(|f| (f.path, f.inode)).collect();
-            if wanted != there {
-                return Err(format!("{name}'s folder has {there:?}, and should have {wanted:?}"));
+            let wrong: Vec<&String> = wanted
+                .iter()
+                .chain(&there)
+                .filter(|(path, inode)| wanted.get(*path) != Some(inode) || there.get(*path) != Some(inode))
+                .map(|(path, _)| path)
+                .collect();
+            if !wrong.is_empty() {
+                let made = "select coalesce(string_agg(concat_ws(' ', path, album_id, inode), '; '), '') from user_link";
+                let done = "select coalesce(string_agg(concat(id, ' ', result), E'\\n'), '') from
+                    (select id, result from job where kind = 'hearts.reconcile_links' order by id desc limit 4) j";
+                let (made, done) =
+                    (self.town_value::<String>(made).await, self.town_value::<String>(done).await);
+                return Err(format!(
+                    "{name}'s folder differs in {wrong:?}: there {:?}, wanted {:?}; links made: {made}; jobs:\n{done}",
+                    wrong.iter().map(|p| there.get(*p)).collect::<Vec<_>>(),
+                    wrong.iter().map(|p| wanted.get(*p)).collect::<Vec<_>>(),
+                ));
             }
         }
         Ok(())
