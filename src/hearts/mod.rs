@@ -18,7 +18,7 @@ mod reconcile;
 mod step;
 mod tree;
 
-pub use audit::{AuditLinks, audit};
-pub use heart::follow;
+pub use audit::{AuditLinks, audit, relink_album};
+pub use heart::{follow, merge_artists};
 pub use http::routes;
 pub use reconcile::ReconcileLinks;

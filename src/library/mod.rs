@@ -8,6 +8,7 @@
 mod album;
 mod artist;
 mod artwork;
+mod filing;
 mod http;
 mod lookup;
 mod mount;
@@ -16,13 +17,17 @@ mod new;
 mod page;
 mod read_essences;
 mod record;
+mod revise;
 mod search;
 mod serve;
 mod stream;
+mod thumbnails;
 mod track;
 
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
+pub use artwork::{Sitter, set_artwork};
+pub use filing::{album_folder, artist_folder, file_numbered, folder_numbered, free_name, track_file_name};
 pub use http::routes;
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
@@ -33,5 +38,7 @@ pub use new::{NewAlbum, NewTrack};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
 pub use read_essences::ReadEssences;
 pub use record::{Recorded, record};
+pub use revise::{AlbumRow, ArtistRow, Rows, TrackRow, revise};
 pub use search::{Found, Kind, search};
+pub use thumbnails::{MakeThumbnails, THUMBS};
 pub use track::{Track, Tracks};

@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, hearts, imports, library, members};
+use crate::{activity, auth, edits, hearts, imports, library, members};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
@@ -15,6 +15,7 @@ pub(super) fn routes() -> Router<App> {
         .merge(activity::routes())
         .merge(library::routes())
         .merge(hearts::routes())
+        .merge(edits::routes())
         .merge(imports::http::routes())
 }
 
@@ -24,8 +25,12 @@ pub(super) fn jobs() -> Registry {
         .with::<jobs::Prune>()
         .with::<jobs::Vacuum>()
         .with::<library::ReadEssences>()
+        .with::<library::MakeThumbnails>()
         .with::<hearts::ReconcileLinks>()
         .with::<hearts::AuditLinks>()
+        .with::<edits::ApplyEdits>()
+        .with::<edits::SetArtwork>()
+        .with::<edits::ExpireEdits>()
         .with::<imports::ImportRelease>()
         .with::<imports::SortLoose>()
         .with::<imports::Sweep>()
@@ -36,6 +41,9 @@ pub(super) fn jobs() -> Registry {
 pub(super) fn timetable() -> Vec<Timed> {
     let rooms = [
         Timed::new::<imports::Sweep>("*/5 * * * *"),
+        Timed::new::<edits::ExpireEdits>("40 2 * * *"),
+        // What a lost job has left; else it finds nothing to do.
+        Timed::new::<library::MakeThumbnails>("10 5 * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
     ];

@@ -5,12 +5,14 @@
 mod harness;
 
 mod adopt;
+mod artwork;
 mod auth;
 mod backup;
 mod cli;
 mod collection;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod edits;
 mod events;
 mod health;
 mod hearts;
