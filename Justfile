@@ -17,6 +17,7 @@ debian_packages := """
     git gcc libc6-dev ffmpeg postgresql redis-server
     mmdebstrap debian-archive-keyring systemd-container iproute2 util-linux
     dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest curl wrk
+    rsync unzip zip bindfs
 """
 # One profile for everything, so that each dependency is compiled once.
 profile := "--release --locked"
@@ -104,6 +105,18 @@ docs:
 # Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
 it *NAME: setup
     cargo test {{ profile }} --features failpoints -- {{ NAME }}
+
+# Random lives against the model (tests/it/model), a new seed each time, until something breaks or MINUTES are over
+soak MINUTES="60" STEPS="20000": setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd {{ quote(justfile_directory()) }}
+    cargo test {{ profile }} --features failpoints --test it --no-run
+    end=$((SECONDS + {{ MINUTES }} * 60))
+    while ((SECONDS < end)); do
+        BARBOSSA_MODEL_SEED=$(date +%s%N) BARBOSSA_MODEL_STEPS={{ STEPS }} \
+            cargo test {{ profile }} --features failpoints --test it -- model::no_life_loses_a_song_the_first --nocapture
+    done
 
 # Judge the units: systemd-analyze verify, and the exposure each may have
 units: build

@@ -3,6 +3,10 @@
 //!
 //! Durable means: the data is fsynced before its name exists, and the folder that holds the name afterwards.
 
+mod lease;
+
+pub use lease::is_being_written;
+
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -144,6 +148,16 @@ pub fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
         Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => rename_without_flags(from, to),
         done => Ok(done?),
     }
+}
+
+/// Renames a file over another, at once: for what replaces a file whose content has another durable name, and for a
+/// name whose writing alone changes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where a name is taken over, and its callers hold the old file"
+)]
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
 }
 
 /// A file: link, then unlink, which cannot overwrite. A folder: rename(2) replaces at most an empty folder, and says

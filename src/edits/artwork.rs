@@ -240,7 +240,7 @@ impl Place {
         match files::rename_noreplace(&from, &to) {
             // It has stood there all the time under its own name.
             Err(e) if e.kind() == ErrorKind::AlreadyExists && files::same_file(&from, &to)? => {
-                fs::remove_file(&from)?
+                fs::remove_file(&from)?;
             }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 let is_taken = |p: &str| music.join(p).symlink_metadata().is_ok();

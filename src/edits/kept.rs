@@ -26,7 +26,7 @@ pub fn keep(old: &Path, new: &Path, to: &Path, checksum: &str) -> io::Result<Opt
         match *part {
             Part::Kept(bytes) => copied(&mut source, &mut kept, bytes)?,
             Part::New(_, bytes) => {
-                drop(source.seek_relative(i64::try_from(bytes).map_err(io::Error::other)?))
+                source.seek_relative(i64::try_from(bytes).map_err(io::Error::other)?)?;
             }
         }
     }

@@ -25,7 +25,7 @@ pub use edit::{Entry, Wanted, journal};
 pub use expire::ExpireEdits;
 pub use http::{routes, shown};
 pub use plan::{FileStep, Move, Plan};
-pub use request::{AlbumChange, ArtistChange, Request, TrackChange};
+pub use request::{AlbumChange, ArtistChange, Given, Request, TrackChange};
 
 use std::time::{Duration, Instant};
 

@@ -118,7 +118,7 @@ pub struct ArtistChange {
 /// Tells `null` from nothing.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     value: D,
-) -> std::result::Result<Option<Option<T>>, D::Error> {
+) -> std::result::Result<Given<T>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 
@@ -167,7 +167,8 @@ impl ArtistChange {
     }
 }
 
-type Given<T> = Option<Option<T>>;
+/// Not given; taken away; or a value.
+pub type Given<T> = Option<Option<T>>;
 
 fn required(field: &'static str, value: Given<String>) -> Result<Given<String>> {
     let checked = optional(field, value)?;

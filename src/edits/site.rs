@@ -310,7 +310,7 @@ impl Site {
             Err(e)
                 if e.kind() == ErrorKind::AlreadyExists && files::same_file(&from, &to).unwrap_or(false) =>
             {
-                fs::rename(&from, &to).during("moving", &from)?;
+                files::rename_over(&from, &to).during("moving", &from)?;
             }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(Obstacle::Taken(step.to.clone())),
             done => done.during("moving", &from)?,
@@ -349,7 +349,7 @@ impl Site {
         if to.exists() && !self.is_old(n, to, step)? {
             return Err(Obstacle::Changed(format!("{} was changed by another program.", self.shown(to))));
         }
-        fs::rename(&new, to).during("renaming", to)
+        files::rename_over(&new, to).during("renaming", to)
     }
 
     /// Whether the old file still stands there.

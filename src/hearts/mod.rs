@@ -11,6 +11,7 @@
 //! artist (following) hearts all albums, and later ones as they come (`follow`).
 
 mod audit;
+mod bring_back;
 mod heart;
 mod http;
 mod mine;
@@ -19,6 +20,7 @@ mod step;
 mod tree;
 
 pub use audit::{AuditLinks, audit, relink_album};
+pub use bring_back::bring_back;
 pub use heart::{follow, merge_artists};
 pub use http::routes;
 pub use reconcile::ReconcileLinks;

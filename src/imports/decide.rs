@@ -6,6 +6,7 @@ use crate::audio::Quality;
 use crate::library::{ExistingAlbum, ExistingTrack, KnownEssence};
 
 use super::identify::Identified;
+use super::verdict::{Approval, WhenThere};
 
 /// All that the decision rests on.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Case<'a> {
     pub min_confidence: f32,
     /// The source brings its own catalogue's words.
     pub is_trusted: bool,
+    /// A person has looked at it and wants it filed.
+    pub approval: Option<&'a Approval>,
 }
 
 /// What to do. Numbers of tracks are their places in the release.
@@ -61,15 +64,16 @@ pub fn decide(case: &Case<'_>) -> Decision {
     if case.identified.confidence < case.min_confidence && !case.is_trusted {
         return Decision::Review(doubts(case));
     }
-    if case.damaged > 0 && !case.is_total_told {
+    if case.damaged > 0 && !case.is_total_told && case.approval.is_none() {
         let them = if case.damaged == 1 { "a file is".into() } else { format!("{} files are", case.damaged) };
         return Decision::Review(format!(
             "{them} damaged, and the tags do not tell how many tracks there should be"
         ));
     }
-    match case.twin {
-        Some(twin) => beside_twin(case, twin),
-        None => without_twin(case),
+    match (case.twin, case.approval) {
+        (Some(_), Some(Approval { when_there: WhenThere::Beside, .. })) | (None, Some(_)) => Decision::New,
+        (Some(twin), _) => beside_twin(case, twin),
+        (None, None) => without_twin(case),
     }
 }
 
@@ -173,7 +177,7 @@ mod tests {
         };
         let tracks = numbers.iter().map(track).collect();
         let release = Release { artist: "Ann".into(), title: "Album".into(), tracks, ..Release::default() };
-        Identified { release, confidence: 0.95, evidence: Vec::new() }
+        Identified { release, confidence: 0.95, ..Identified::default() }
     }
 
     /// An album of the library: number, essence, sample rate.
@@ -220,6 +224,7 @@ mod tests {
             known: &[],
             min_confidence: 0.85,
             is_trusted: false,
+            approval: None,
         };
         change(&mut case);
         decide(&case)
@@ -236,6 +241,7 @@ mod tests {
             known: &[],
             min_confidence: 0.85,
             is_trusted: false,
+            approval: None,
         };
         case.twin = Some(twin);
         decide(&case)
@@ -317,6 +323,7 @@ mod tests {
                 known,
                 min_confidence: 0.85,
                 is_trusted: false,
+                approval: None,
             };
             decide(&case)
         };

@@ -40,6 +40,10 @@ pub struct Drawn {
     pub twin: Option<ExistingAlbum>,
     /// The import's row.
     pub import_id: i64,
+    /// Where the folder lies, relative to MUSIC_PATH.
+    pub source: String,
+    /// What is rejected goes into the trash: a person wants it gone.
+    pub rejects_into_trash: bool,
 }
 
 impl Drawn {
@@ -62,7 +66,7 @@ impl Drawn {
                 let all: Vec<usize> = (0..candidate.tracks.len()).collect();
                 let filing = drawing.filing(target, &all, None);
                 let asides = damaged_aside(&drawing).into_iter().collect();
-                Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides }
+                Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides, stays: false }
             }
             Decision::Extend { added, doubles } => {
                 let twin = self.twin.as_ref()?;
@@ -77,34 +81,39 @@ impl Drawn {
                     let files = doubles.iter().map(file_of).chain(superfluous);
                     asides.push(drawing.aside(inbox::TRASH, files, None));
                 }
-                Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides }
+                Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides, stays: false }
             }
             Decision::Duplicate => {
                 let there = self.twin.as_ref().map_or("the library", |t| t.path.as_str());
                 let reason = format!("all of it is in {there} already, sound for sound");
-                let aside = drawing.all_aside(inbox::TRASH, None);
-                Plan { ending: Ending::Duplicate, reason: Some(reason), filing: None, asides: vec![aside] }
+                self.set_aside(&drawing, inbox::TRASH, Ending::Duplicate, reason, None)
             }
             Decision::Review(reason) => {
-                let aside = drawing.all_aside(inbox::REVIEW, None);
-                Plan {
-                    ending: Ending::Review,
-                    reason: Some(reason.clone()),
-                    filing: None,
-                    asides: vec![aside],
-                }
+                self.set_aside(&drawing, inbox::REVIEW, Ending::Review, reason.clone(), None)
+            }
+            Decision::Reject(reason) if self.rejects_into_trash => {
+                self.set_aside(&drawing, inbox::TRASH, Ending::Rejected, reason.clone(), None)
             }
             Decision::Reject(reason) => {
                 let text = format!("{reason}\n\n{}", damages(candidate));
-                let aside = drawing.all_aside(inbox::REJECTED, Some(text));
-                Plan {
-                    ending: Ending::Rejected,
-                    reason: Some(reason.clone()),
-                    filing: None,
-                    asides: vec![aside],
-                }
+                let text = Some(text.trim_end().to_owned());
+                self.set_aside(&drawing, inbox::REJECTED, Ending::Rejected, reason.clone(), text)
             }
         })
+    }
+
+    /// All of it goes to a room, unless it lies there already.
+    fn set_aside(
+        &self,
+        drawing: &Drawing<'_, Taken>,
+        room: &str,
+        ending: Ending,
+        reason: String,
+        text: Option<String>,
+    ) -> Plan {
+        let stays = self.source.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
+        let asides = if stays { Vec::new() } else { vec![drawing.all_aside(room, text)] };
+        Plan { ending, reason: Some(reason), filing: None, asides, stays }
     }
 }
 
@@ -202,7 +211,7 @@ impl<N: Names> Drawing<'_, N> {
         let target = free_name(self.names, &target, folder_underscored);
         let mut used = HashSet::new();
         let steps = chosen.map(|file| {
-            let is_taken = |p: &str| used.contains(p) || p.eq_ignore_ascii_case("REASON.txt");
+            let is_taken = |p: &str| used.contains(p) || p.eq_ignore_ascii_case(inbox::REASON);
             let to = free_name(&Closure(is_taken), &safe_path(&file.relative), file_numbered);
             used.insert(to.clone());
             step(file, to)

@@ -129,6 +129,7 @@ impl Ears {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files;
     use std::io::Write;
 
     async fn heard(ears: &mut Ears) -> HashSet<PathBuf> {
@@ -166,5 +167,25 @@ mod tests {
         while !dirty.contains(&deep.join("2.flac")) {
             dirty.extend(heard(&mut ears).await);
         }
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_overflows_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ears = Ears::open().unwrap();
+        ears.listen_to(dir.path()).unwrap();
+        let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let limit: usize = limit.trim().parse().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        std::fs::write(&a, "x").unwrap();
+        // Two events each, of which no two in a row are alike.
+        for _ in 0..=limit / 4 {
+            files::rename_noreplace(&a, &b).unwrap();
+            files::rename_noreplace(&b, &a).unwrap();
+        }
+        while !ears.take_overflow() {
+            heard(&mut ears).await;
+        }
+        assert!(ears.writers().is_empty());
     }
 }

@@ -65,7 +65,7 @@ struct Waiting {
 
 // The latest of each folder: one that failed waits for a person, until the folder changes.
 const ON_THEIR_WAY: &str = "select distinct on (source_path) source_path, state, reason from import
-    where state in ('waiting', 'planned', 'published', 'recorded', 'failed') order by source_path, id desc";
+    where is_on_its_way or state = 'failed' order by source_path, id desc";
 
 async fn pending(State(app): State<App>, _user: User) -> Result<Json<Vec<Waiting>>> {
     let looking = app.clone();
@@ -140,7 +140,7 @@ const REVIEWS: &str =
 const REVIEW: &str =
     "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
         source, state, reason, notes, evidence, created_at
-    from import where id = $1 and state not in ('waiting', 'planned', 'published', 'recorded')";
+    from import where id = $1 and (not is_on_its_way or approval is not null)";
 
 async fn reviews(
     State(app): State<App>,
@@ -172,7 +172,7 @@ async fn review(State(app): State<App>, _admin: Admin, Path(id): Path<i64>) -> R
 impl From<&tokio_postgres::Row> for Review {
     fn from(row: &tokio_postgres::Row) -> Self {
         let state: String = row.get("state");
-        let status = STATUSES.iter().find(|(_, s)| *s == state).map_or(state.as_str(), |(status, _)| *status);
+        let status = STATUSES.iter().find(|(_, s)| *s == state).map_or("importing", |(status, _)| *status);
         let reason: Option<String> = row.get("reason");
         Self {
             id: row.get("id"),

@@ -8,8 +8,9 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use super::identify::Identified;
+use super::identify::{Identified, RunnerUp};
 use super::plan::{Ending, Plan};
+use super::verdict::Verdict;
 use crate::db::Sql;
 use crate::error::Result;
 
@@ -43,18 +44,23 @@ pub struct Import {
     pub plan: Option<Plan>,
     /// The album's row, once it is recorded.
     pub album_id: Option<i64>,
+    /// What a person said of it.
+    pub verdict: Option<Verdict>,
+    /// The second reading that the person has seen.
+    pub runner_up: Option<RunnerUp>,
 }
 
-const FIND: &str = "select id, source, requested_by, state, plan, album_id from import
-    where source_path = $1 and state in ('waiting', 'planned', 'published', 'recorded')";
+const FIND: &str = "select id, source, requested_by, state, plan, album_id, approval, runner_up from import
+    where source_path = $1 and is_on_its_way";
 const BEGIN: &str =
     "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
-    on conflict (source_path) where state in ('waiting', 'planned', 'published', 'recorded') do nothing";
+    on conflict (source_path) where is_on_its_way do nothing";
 const WAIT: &str =
     "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
-const FORGET: &str = "delete from import where id = $1 and state = 'waiting'";
+const FORGET: &str = "delete from import where id = $1 and state = 'waiting' and approval is null";
 const PLAN: &str = "update import set state = 'planned', plan = $2, evidence = $3, confidence = $4, suggested_artist = $5,
-        suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, reason = null, updated_at = now()
+        suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, release = $10, runner_up = $11,
+        reason = null, updated_at = now()
     where id = $1 and state = 'waiting'";
 const UNPLAN: &str = "update import set state = 'waiting', plan = null, reason = $2, updated_at = now()
     where id = $1 and state = 'planned'";
@@ -70,7 +76,7 @@ const END: &str =
 const HOLD: &str = "insert into import (source_path, source, path, reason, held_until)
     select path, source, path, reason, now() + make_interval(secs => $4)
         from unnest($1::text[], $2::text[], $3::text[]) h (path, source, reason)
-    on conflict (source_path) where state in ('waiting', 'planned', 'published', 'recorded')
+    on conflict (source_path) where is_on_its_way
         do update set held_until = excluded.held_until, reason = excluded.reason where import.state = 'waiting'";
 const RELEASE: &str =
     "update import set held_until = null where source_path = any($1) and held_until is not null";
@@ -137,6 +143,8 @@ impl Import {
                 &release.year,
                 &i32::try_from(release.tracks.len()).unwrap_or(i32::MAX),
                 &quality,
+                &serde_json::to_value(release).map_err(anyhow::Error::from)?,
+                &identified.runner_up.as_ref().and_then(|r| serde_json::to_value(r).ok()),
             ],
         )
         .await?;
@@ -228,6 +236,7 @@ impl TryFrom<Row> for Import {
             _ => State::Ended,
         };
         let plan: Option<Value> = row.get("plan");
+        let verdict: Option<Value> = row.get("approval");
         let plan = plan.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?;
         Ok(Self {
             id: row.get("id"),
@@ -236,6 +245,8 @@ impl TryFrom<Row> for Import {
             state,
             plan,
             album_id: row.get("album_id"),
+            runner_up: row.get::<_, Option<Value>>("runner_up").and_then(|r| serde_json::from_value(r).ok()),
+            verdict: verdict.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?,
         })
     }
 }

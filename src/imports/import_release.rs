@@ -7,15 +7,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::decide::{Case, decide};
+use super::decide::{Case, Decision, decide};
 use super::draw::{Drawn, Taken};
-use super::identify::{Identified, identify, missing_tracks, tells_total};
+use super::identify::{Identified, identify, missing_tracks, summary, tells_total};
 use super::import::{Import, State};
 use super::place::{Obstacle, Site, here};
-use super::plan::Plan;
+use super::plan::{Plan, folder_numbered};
 use super::read::{Candidate, NotReadable};
 use super::settle::{self, Rest};
 use super::tree::{Entry, Tree};
+use super::verdict::{Verdict, WhenThere};
 use super::{inbox, record, require_library};
 use crate::db::{Client, Sql};
 use crate::error::Result;
@@ -47,7 +48,7 @@ impl Job for ImportRelease {
             tracing::error!(path = self.path, "nothing is imported: {alarm}");
             return Ok(Outcome::Snooze(AWAY));
         }
-        if !inbox::is_importable(&self.path) {
+        if !inbox::is_importable(&self.path) && !inbox::is_set_aside(&self.path) {
             return Ok(Outcome::Cancel(format!("{} is no place where music arrives", self.path)));
         }
         let done = self.go_on(context).await;
@@ -90,6 +91,9 @@ impl ImportRelease {
         let found = Import::find(&client, &self.path).await?;
         let mut import = match found {
             Some(import) => import,
+            None if inbox::is_set_aside(&self.path) => {
+                return Ok(Outcome::Cancel("nobody has decided yet what to do with it".into()));
+            }
             None if !self.dir(context).is_dir() => return Ok(Outcome::Cancel("the folder is gone".into())),
             None => Import::begin(&client, &self.path, &self.source, self.requested_by, context.id).await?,
         };
@@ -130,6 +134,10 @@ impl ImportRelease {
                 }
                 Ok(Some(Outcome::Snooze(look_after.max(Duration::from_millis(100)))))
             }
+            Prepared::Never(reason) if import.verdict.is_some() => {
+                import.end(client, "failed", None, Some(&reason), None).await?;
+                Ok(Some(Outcome::Cancel(reason)))
+            }
             Prepared::Never(reason) => {
                 import.forget(client).await?;
                 Ok(Some(Outcome::Cancel(reason)))
@@ -164,9 +172,19 @@ impl ImportRelease {
             return Ok(Prepared::Several(others));
         }
         let dir = self.dir(context);
-        let patience = Duration::from_secs(context.app.settings.imports.settle_incomplete_seconds.into());
+        // Somebody has looked at it: what is missing will not come.
+        let patience = match import.verdict {
+            Some(_) => 0,
+            None => context.app.settings.imports.settle_incomplete_seconds,
+        };
+        let patience = Duration::from_secs(patience.into());
         match blocking(move || read(&dir, &tree, rested, patience)).await? {
-            Ok(candidate) => self.plan(context, client, import, candidate).await,
+            Ok(mut candidate) => {
+                if inbox::is_set_aside(&self.path) {
+                    candidate.others.retain(|other| other.relative != Path::new(inbox::REASON));
+                }
+                self.plan(context, client, import, candidate).await
+            }
             Err(waits) => Ok(waits),
         }
     }
@@ -191,14 +209,26 @@ impl ImportRelease {
         import: &mut Import,
         candidate: Candidate,
     ) -> Result<Prepared> {
-        let identified = identify(&candidate);
+        let approval = match &import.verdict {
+            Some(Verdict::Approve(approval)) => Some(approval),
+            _ => None,
+        };
+        let mut identified = identify(&candidate);
+        if let Some(approval) = approval {
+            // What the person has seen counts, not what would be found now.
+            identified.runner_up = import.runner_up.take().or(identified.runner_up);
+            approval.apply(&mut identified);
+        }
         let tx = client.transaction().await?;
         let promised = import.promised_places(&tx).await?;
-        let twin = find_twin(&tx, &identified).await?;
+        let mut twin = find_twin(&tx, &identified).await?;
+        if approval.is_some_and(|a| a.when_there == WhenThere::Beside) && twin.take().is_some() {
+            name_apart(&tx, &mut identified).await?;
+        }
         let essences: Vec<String> =
             candidate.tracks.iter().filter_map(|t| Some(t.digest.as_ref()?.essence.clone())).collect();
         let known = library::tracks_with_essence(&tx, &essences).await?;
-        let decision = decide(&Case {
+        let case = Case {
             identified: &identified,
             essences: &essences,
             damaged: candidate.damaged.len(),
@@ -207,9 +237,17 @@ impl ImportRelease {
             known: &known,
             min_confidence: context.app.settings.imports.min_confidence,
             is_trusted: matches!(import.source.as_str(), "qobuz" | "bandcamp" | "lidarr"),
-        });
-        let confidence = format!("{:.2}", identified.confidence);
-        tracing::info!(path = self.path, confidence, ?decision, "decided");
+            approval,
+        };
+        let decision = match &import.verdict {
+            None | Some(Verdict::Approve(_)) => decide(&case),
+            Some(Verdict::PutBack { .. }) => Decision::Review("a person has put it back".into()),
+            Some(Verdict::Reject { reason, .. }) => {
+                Decision::Reject(reason.clone().unwrap_or_else(|| "a person did not want it".into()))
+            }
+        };
+        tell(&self.path, &identified);
+        tracing::info!(path = self.path, ?decision, "decided");
         let artist_folder = artist_folder(&tx, &identified).await?;
         let drawn = Drawn {
             names: Taken { music: context.app.music().to_owned(), promised },
@@ -217,6 +255,8 @@ impl ImportRelease {
             decision,
             twin,
             import_id: import.id,
+            source: self.path.clone(),
+            rejects_into_trash: matches!(import.verdict, Some(Verdict::Reject { to_trash: true, .. })),
         };
         let (plan, identified) = blocking(move || (drawn.plan(&candidate, &identified), identified)).await?;
         let Some(plan) = plan else {
@@ -279,7 +319,7 @@ impl ImportRelease {
         import: &mut Import,
     ) -> Result<Option<Outcome>> {
         let (site, plan) = self.site_and_plan(context, import)?;
-        let retired = blocking(move || site.retire(&plan)).await?;
+        let retired = blocking(move || if plan.stays { Ok(Vec::new()) } else { site.retire(&plan) }).await?;
         let left = retired.map_err(anyhow::Error::from)?;
         here("retired", &self.path).map_err(anyhow::Error::from)?;
         let plan = import.plan.clone().ok_or_else(no_plan)?;
@@ -290,7 +330,7 @@ impl ImportRelease {
                 "not everything of the folder was imported"
             );
         }
-        record::end(context, client, import, &plan, &left).await?;
+        record::end(context, client, import, (&self.path, &plan), &left).await?;
         Ok(None)
     }
 
@@ -384,6 +424,38 @@ fn wait_for_damaged(candidate: &Candidate, rested: Duration, patience: Duration)
         }
         _ => Ok(()),
     }
+}
+
+/// An edition without a name of its own gets a number: `Album (2)`. It no longer claims to be the release that is there.
+async fn name_apart(tx: &impl Sql, identified: &mut Identified) -> Result<()> {
+    let title = identified.release.title.clone();
+    (identified.release.release_id, identified.release.barcode) = (None, None);
+    for n in 2.. {
+        identified.release.title = folder_numbered(&title, n);
+        if find_twin(tx, identified).await?.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One line for the journal, with fields for `journalctl -o verbose`.
+fn tell(path: &str, identified: &Identified) {
+    let release = &identified.release;
+    let (artist, album, year) = (release.artist.as_str(), release.title.as_str(), release.year);
+    let (confidence, evidence) = (format!("{:.2}", identified.confidence), summary(&identified.evidence));
+    let percent = identified.confidence * 100.0;
+    let or = identified.runner_up.as_ref();
+    let or = or.map_or_else(String::new, |r| format!(", or “{}” by {} ({})", r.title, r.artist, r.note));
+    tracing::info!(
+        path,
+        artist,
+        album,
+        year,
+        confidence,
+        evidence,
+        "{percent:.0} % sure: “{album}” by {artist}{or}"
+    );
 }
 
 async fn find_twin(tx: &impl Sql, identified: &Identified) -> Result<Option<ExistingAlbum>> {

@@ -20,6 +20,8 @@ pub const REVIEW: &str = "import/review";
 pub const REJECTED: &str = "import/rejected";
 /// Where doubles go.
 pub const TRASH: &str = ".trash/imports";
+/// Why the files beside it were set aside; ours, and of no use to an album.
+pub const REASON: &str = "REASON.txt";
 
 /// The sources that a row may name; a folder in `downloads/` with another name is an import.
 const SOURCES: &[&str] = &["qobuz", "lidarr", "bandcamp", "youtube", "soundcloud", "url", "import"];
@@ -59,12 +61,21 @@ pub fn source_of(path: &str) -> &'static str {
 /// Whether a path that somebody asks to import is one where music arrives: a folder beneath the inbox or a download
 /// folder, without tricks.
 pub fn is_importable(path: &str) -> bool {
-    let is_plain = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    let depth = path.split('/').count();
-    let is_in = |room: &str, least: usize| {
-        path.strip_prefix(room).is_some_and(|rest| rest.starts_with('/')) && depth >= least
-    };
-    is_plain && (is_in(PENDING, 3) || is_in(DOWNLOADS, 3) || is_in(REVIEW, 3))
+    is_plain(path) && (is_in(path, PENDING) || is_in(path, DOWNLOADS))
+}
+
+/// Whether a path is a folder that an import was set aside to: taken in only where a person has said so.
+pub fn is_set_aside(path: &str) -> bool {
+    is_plain(path) && [REVIEW, REJECTED, TRASH].iter().any(|room| is_in(path, room))
+}
+
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+/// At the third level or below: in a room, and not the room itself.
+fn is_in(path: &str, room: &str) -> bool {
+    path.strip_prefix(room).is_some_and(|rest| rest.starts_with('/')) && path.split('/').count() >= 3
 }
 
 /// The folders in which each child is something of its own: the inbox, and one for each source of downloads.
@@ -166,8 +177,11 @@ mod tests {
 
     #[test]
     fn only_places_where_music_arrives_can_be_imported() {
-        for path in ["import/pending/Album", "import/pending/A/B", "downloads/qobuz/12", "import/review/x"] {
-            assert!(is_importable(path), "{path}");
+        for path in ["import/pending/Album", "import/pending/A/B", "downloads/qobuz/12"] {
+            assert!(is_importable(path) && !is_set_aside(path), "{path}");
+        }
+        for path in ["import/review/x", "import/rejected/x", ".trash/imports/x"] {
+            assert!(is_set_aside(path) && !is_importable(path), "{path}");
         }
         for path in [
             "import/pending",
@@ -179,10 +193,12 @@ mod tests {
             "/etc",
             "",
             "import/pendingx/y",
-            "import/rejected/x",
+            "import/review",
+            "import/rejected/../x",
+            ".trash/replaced/x",
             "import/pending/./a",
         ] {
-            assert!(!is_importable(path), "{path}");
+            assert!(!is_importable(path) && !is_set_aside(path), "{path}");
         }
     }
 

@@ -22,15 +22,21 @@ mod plan;
 mod read;
 mod record;
 mod settle;
+mod show;
+pub mod show_http;
 mod sweep;
 mod tree;
+mod verdict;
 mod watch;
 
 pub use adopt::Adopt;
+pub use identify::{Evidence, RunnerUp, Witness};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;
+pub use show::{Asked, Shown};
 pub use sweep::{Sweep, sweep};
+pub use verdict::{Approval, WhenThere, approve, put_back, reject};
 pub use watch::{Mode, Status as WatchStatus, Watch};
 
 use crate::app::App;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::inbox;
 use super::plan::{Aside, Filing, Plan, Step};
 use super::tree::{Entry, Kind, Tree};
 use crate::audio;
@@ -237,7 +238,7 @@ impl Site {
         let target = self.music.join(&aside.target);
         files::make_dirs(&target).during("making", &target)?;
         if let Some(reason) = &aside.reason {
-            let path = target.join("REASON.txt");
+            let path = target.join(inbox::REASON);
             match files::create_durably(&path, format!("{reason}\n").as_bytes()) {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                 done => done.during("writing", &path)?,
@@ -263,8 +264,12 @@ impl Site {
         let is_anothers = |file: &Entry| {
             releases.iter().any(|(folder, files)| !folder.as_os_str().is_empty() && files.contains(&file))
         };
+        let is_junk = |file: &Entry| {
+            let is_our_note = inbox::is_set_aside(&self.source) && file.relative == Path::new(inbox::REASON);
+            file.kind == Kind::Junk || is_our_note
+        };
         let (junk, left): (Vec<&Entry>, Vec<&Entry>) =
-            tree.files.iter().filter(|f| !is_anothers(f)).partition(|f| f.kind == Kind::Junk);
+            tree.files.iter().filter(|f| !is_anothers(f)).partition(|f| is_junk(f));
         if left.is_empty() {
             for file in junk {
                 let path = source.join(&file.relative);
@@ -342,6 +347,9 @@ fn is_equal(kept: &Path, step: &Step, from: &Path) -> Result<bool> {
 
 /// Moves one file to a name that is free; done already when only the new name is there.
 fn move_file(from: &Path, to: &Path) -> Result<()> {
+    if from == to {
+        return Ok(());
+    }
     match files::rename_noreplace(from, to) {
         // Moved before; or taken away by somebody, who then has it.
         Err(e) if e.kind() == ErrorKind::NotFound && !from.exists() => Ok(()),

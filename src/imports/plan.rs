@@ -35,6 +35,9 @@ pub struct Plan {
     pub filing: Option<Filing>,
     /// What goes elsewhere.
     pub asides: Vec<Aside>,
+    /// Nothing is moved: it waits where it lies already.
+    #[serde(default)]
+    pub stays: bool,
 }
 
 /// Files that enter the library together.

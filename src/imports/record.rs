@@ -14,6 +14,7 @@ use crate::events::{self, Audience};
 use crate::hearts;
 use crate::jobs::Context;
 use crate::library::{self, NewAlbum, NewTrack};
+use crate::trash;
 
 /// Records what was published.
 pub async fn record(
@@ -52,13 +53,14 @@ pub async fn end(
     context: &Context,
     client: &mut Client,
     import: &mut Import,
-    plan: &Plan,
+    (source, plan): (&str, &Plan),
     left: &[String],
 ) -> Result<()> {
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
     let path = plan.asides.first().filter(|_| plan.ending != Ending::Done).map(|a| a.target.as_str());
     let notes = notes(plan, left);
+    tell_trash(context, &tx, import, source, plan).await?;
     import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
     if plan.ending != Ending::Done {
         let action = format!("import_{}", plan.ending.state());
@@ -71,6 +73,49 @@ pub async fn end(
     }
     Ok(tx.commit().await?)
 }
+
+/// What lies in the trash now has its entries; what came out of it has none any more.
+async fn tell_trash(
+    context: &Context,
+    tx: &impl Sql,
+    import: &Import,
+    source: &str,
+    plan: &Plan,
+) -> Result<()> {
+    if source.starts_with(".trash/") && !plan.stays {
+        trash::forget(tx, source).await?;
+    }
+    let names = tx.row(NAMES, &[&import.id]).await?;
+    for aside in plan.asides.iter().filter(|a| a.target.starts_with(".trash/")) {
+        let folder = aside.target.rsplit('/').next().unwrap_or(&aside.target);
+        let is_unwanted = plan.ending == Ending::Rejected;
+        let file = |step: &Step| trash::File {
+            name: step.to.clone(),
+            original_path: format!("{source}/{}", step.from),
+            size_bytes: step.size_bytes,
+            checksum: step.checksum.clone(),
+            essence: step.essence.clone(),
+            track_id: None,
+            track: None,
+        };
+        let entry = trash::NewEntry {
+            kind: if is_unwanted { trash::Kind::Deleted } else { trash::Kind::Duplicate },
+            path: aside.target.clone(),
+            artist: names.get(0),
+            title: names.get::<_, Option<String>>(1).unwrap_or_else(|| folder.to_owned()),
+            album_id: import.album_id,
+            import_id: Some(import.id),
+            files: aside.steps.iter().map(file).collect(),
+            snapshot: None,
+            reason: plan.reason.clone().unwrap_or_else(|| "they are in the library already".into()),
+            trashed_by: import.requested_by.filter(|_| is_unwanted),
+        };
+        trash::put(&context.app, tx, &entry).await?;
+    }
+    Ok(())
+}
+
+const NAMES: &str = "select suggested_artist, suggested_album from import where id = $1";
 
 const SUGGESTED: &str =
     "select jsonb_build_object('review_id', id, 'path', path, 'suggested_artist', suggested_artist,

@@ -1,5 +1,8 @@
 //! Whether a folder has come to rest: nothing in it changed for a while, and nothing in it is visibly unfinished.
 //!
+//! A program that pauses in the middle of a file still has it open for writing: the kernel is asked (a read lease), where
+//! it tells; the watcher's events tell of the others.
+//!
 //! The time of the last change is the inode's own (ctime), which no copying program can set back; so one look is
 //! enough, and a process that has just started knows as much as one that has watched for a day. Only where the clock
 //! of the file system is ahead of ours (a network share) does it take two looks.
@@ -81,6 +84,18 @@ pub fn look(dir: &Path, quiet: Duration) -> std::io::Result<(Tree, Rest)> {
             };
             Ok((again, rest))
         }
+        Rest::Settled(rested) => {
+            let writing =
+                |file: &&Entry| crate::files::is_being_written(&dir.join(&file.relative)) == Some(true);
+            let rest = match tree.files.iter().find(writing) {
+                Some(file) => Rest::Wait {
+                    reason: format!("{} is being written", name_of(&file.relative)),
+                    look_after: quiet.max(Duration::from_secs(1)),
+                },
+                None => Rest::Settled(rested),
+            };
+            Ok((tree, rest))
+        }
         rest => Ok((tree, rest)),
     }
 }
@@ -137,6 +152,20 @@ mod tests {
         let dated = file(Kind::Audio, 9_000_000, 100);
         assert!(matches!(judge([&dated], None, QUIET, at(200)), Rest::Settled(_)));
         assert_eq!(judge([&file(Kind::Audio, 1, 9_000_000)], None, QUIET, at(200)), Rest::ClockAhead);
+    }
+
+    #[test]
+    fn a_file_that_is_open_for_writing_is_waited_for_however_quiet_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = std::fs::File::create(dir.path().join("1.flac")).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let quiet = Duration::from_millis(10);
+        let Rest::Wait { reason, .. } = look(dir.path(), quiet).unwrap().1 else {
+            panic!("it does not wait")
+        };
+        assert_eq!(reason, "1.flac is being written");
+        drop(writer);
+        assert!(matches!(look(dir.path(), quiet).unwrap().1, Rest::Settled(_)));
     }
 
     #[test]

@@ -77,13 +77,12 @@ pub async fn enqueue_settled(app: &App, arrivals: &[Arrival]) -> Result<usize> {
 }
 
 const LEFT: &str = "select source_path, source, requested_by from import i
-    where state in ('planned', 'published', 'recorded')
+    where is_on_its_way and (state <> 'waiting' or approval is not null)
         and not exists (select 1 from job j where j.kind = 'imports.import_release' and j.unique_key = i.source_path
             and j.state in ('available', 'running'))";
 
 // Rows of folders that were taken away again while somebody was still writing in them.
-const FORGET_HELD: &str =
-    "delete from import where state = 'waiting' and held_until < now() - interval '1 day'";
+const FORGET_HELD: &str = "delete from import where state = 'waiting' and approval is null and held_until < now() - interval '1 day'";
 
 /// Imports that have a plan and no job any more go on: what was begun on the disk is brought to its end.
 pub async fn enqueue_left(app: &App) -> Result<usize> {

@@ -133,6 +133,25 @@ impl Worker {
         self.put_down(hands).await;
     }
 
+    /// Runs the jobs that are due, and those that become due meanwhile, until none is left; how many attempts that were.
+    /// For who works without a service.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn run_due(&self) -> Result<usize> {
+        let (mut hands, mut count) = (Hands::default(), 0);
+        loop {
+            self.take(&mut hands, &CancellationToken::new()).await?;
+            if hands.tasks.is_empty() {
+                return Ok(count);
+            }
+            while let Some(ended) = hands.tasks.join_next_with_id().await {
+                hands.note(ended);
+                count += 1;
+            }
+        }
+    }
+
     /// One look; when to look again at the latest.
     async fn look(&self, hands: &mut Hands, stop: &CancellationToken) -> Instant {
         let looked = tokio::time::timeout(PATIENCE, self.take(hands, stop)).await;

@@ -12,7 +12,7 @@ use super::artist::Artists;
 use super::page::{PageQuery, number};
 use super::search::{self, Kind};
 use super::track::Tracks;
-use super::{artwork, page, stream};
+use super::{artwork, page, reports, stream};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
@@ -38,6 +38,7 @@ pub fn routes() -> Router<App> {
         .route("/tracks/{id}/stream", get(stream::stream))
         .route("/search", get(search_all))
         .route("/search/unified", get(search_unified))
+        .merge(reports::routes())
 }
 
 async fn artists(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {

@@ -9,7 +9,9 @@ mod album;
 mod artist;
 mod artwork;
 mod filing;
+mod duplicates;
 mod http;
+mod incomplete;
 mod lookup;
 mod mount;
 mod naming;
@@ -18,6 +20,8 @@ mod page;
 mod read_essences;
 mod record;
 mod revise;
+mod removal;
+mod reports;
 mod search;
 mod serve;
 mod stream;
@@ -27,8 +31,10 @@ mod track;
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
 pub use artwork::{Sitter, set_artwork};
+pub use duplicates::{Group, Place, Why, duplicates};
 pub use filing::{album_folder, artist_folder, file_numbered, folder_numbered, free_name, track_file_name};
 pub use http::routes;
+pub use incomplete::{Incomplete, Missing, incomplete};
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
 };
@@ -38,6 +44,10 @@ pub use new::{NewAlbum, NewTrack};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
 pub use read_essences::ReadEssences;
 pub use record::{Recorded, record};
+pub use removal::{
+    Returned, Returning, Standing, bring_back, lock_for_removal, remove_artist_without_albums, remove_tracks,
+    return_files,
+};
 pub use revise::{AlbumRow, ArtistRow, Rows, TrackRow, revise};
 pub use search::{Found, Kind, search};
 pub use thumbnails::{MakeThumbnails, THUMBS};

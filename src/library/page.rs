@@ -63,13 +63,7 @@ impl PageQuery {
     /// # Errors
     /// The first field that cannot be used.
     pub fn check(self) -> Result<Asked> {
-        let after = match self.cursor.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(Cursor::parse(text).ok_or_else(|| Error::Field {
-                field: "cursor",
-                message: "is not one that this server gave".into(),
-            })?),
-        };
+        let after = Cursor::of_query(self.cursor.as_deref())?;
         Ok(Asked {
             page: number("page", self.page.as_deref(), 1, MAX_PAGE)?.unwrap_or(1),
             limit: number("limit", self.limit.as_deref(), 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT),
@@ -132,6 +126,17 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The one in a query, if there is one.
+    ///
+    /// # Errors
+    /// `Field` when it is not one of ours.
+    pub fn of_query(text: Option<&str>) -> Result<Option<Self>> {
+        let Some(text) = text.filter(|t| !t.is_empty()) else { return Ok(None) };
+        let not_ours =
+            || Error::Field { field: "cursor", message: "is not one that this server gave".into() };
+        Self::parse(text).map(Some).ok_or_else(not_ours)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;

@@ -27,7 +27,7 @@ pub struct Recorded {
 }
 
 // One recorder at a time: two imports of one new artist would else make two of it, or wait for each other in a circle.
-const LOCK: &str = "select pg_advisory_xact_lock(7205759403792794)";
+pub(super) const LOCK: &str = "select pg_advisory_xact_lock(7205759403792794)";
 
 /// Records albums in the caller's transaction; the answer is in the order of `albums`. Some hundred at once are best:
 /// each statement then carries many rows, and no lock is held for long.

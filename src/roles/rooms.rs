@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, edits, hearts, imports, library, members};
+use crate::{activity, auth, edits, hearts, imports, library, members, trash};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
@@ -16,7 +16,9 @@ pub(super) fn routes() -> Router<App> {
         .merge(library::routes())
         .merge(hearts::routes())
         .merge(edits::routes())
+        .merge(trash::routes())
         .merge(imports::http::routes())
+        .merge(imports::show_http::routes())
 }
 
 /// The kinds of jobs that there are.
@@ -31,6 +33,10 @@ pub(super) fn jobs() -> Registry {
         .with::<edits::ApplyEdits>()
         .with::<edits::SetArtwork>()
         .with::<edits::ExpireEdits>()
+        .with::<trash::Delete>()
+        .with::<trash::Restore>()
+        .with::<trash::Remove>()
+        .with::<trash::Expire>()
         .with::<imports::ImportRelease>()
         .with::<imports::SortLoose>()
         .with::<imports::Sweep>()
@@ -46,6 +52,7 @@ pub(super) fn timetable() -> Vec<Timed> {
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
+        Timed::new::<trash::Expire>("30 2 * * *"),
     ];
     schedule::TIMED.iter().copied().chain(rooms).collect()
 }

@@ -8,6 +8,7 @@ use barbossa::auth::{self, NewUser};
 use barbossa::hearts::{self, AuditLinks, ReconcileLinks};
 use barbossa::jobs::{Queue, Registry, Worker};
 use barbossa::library::{self, NewAlbum, NewTrack, ReadEssences, Recorded};
+use barbossa::trash;
 use serde_json::Value;
 
 use crate::harness::{Client, Town};
@@ -42,19 +43,30 @@ impl Collection {
 
     pub fn start_worker(&self) {
         let registry = Registry::new().with::<ReconcileLinks>().with::<AuditLinks>().with::<ReadEssences>();
+        let registry = registry.with::<trash::Delete>().with::<trash::Restore>();
+        let registry = registry.with::<trash::Remove>().with::<trash::Expire>();
         let worker = Worker::new(self.app.clone(), registry, &[Queue::Imports, Queue::Maintenance], 2);
         let stop = self.town.stop();
         tokio::spawn(async move { worker.run(stop).await });
     }
 
     pub fn router(&self) -> Router {
-        let api = library::routes().merge(hearts::routes()).merge(auth::http::routes());
+        let api =
+            library::routes().merge(hearts::routes()).merge(trash::routes()).merge(auth::http::routes());
         Router::new().nest("/api", api).with_state(self.app.clone())
     }
 
     pub async fn member(&self, username: &str) -> Member {
+        self.person(username, false).await
+    }
+
+    pub async fn admin(&self, username: &str) -> Member {
+        self.person(username, true).await
+    }
+
+    async fn person(&self, username: &str, is_admin: bool) -> Member {
         let client = self.app.db.get().await.unwrap();
-        let new = NewUser { username, password: &PASSWORD.into(), is_admin: false };
+        let new = NewUser { username, password: &PASSWORD.into(), is_admin };
         let id = auth::create_user(&client, new).await.unwrap().id;
         let login = serde_json::json!({"username": username, "password": PASSWORD});
         let anyone = Client::new(self.router());

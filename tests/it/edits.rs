@@ -62,7 +62,7 @@ impl Studio {
             let made = song.write(&folder);
             let file = made.file_name().unwrap().to_str().unwrap();
             let named = folder.join(format!("{n:02} - {file}"));
-            std::fs::rename(&made, &named).unwrap();
+            barbossa::files::rename_noreplace(&made, &named).unwrap();
             tracks.push(track_of(self.music(), &named));
         }
         let album = NewAlbum {
@@ -121,12 +121,17 @@ impl Studio {
         for track in &tracks {
             let path = self.music().join(track["path"].as_str().unwrap());
             let bytes = std::fs::read(&path).unwrap();
-            assert_eq!(track["size_bytes"], json!(bytes.len()), "{path:?}");
+            assert_eq!(track["size_bytes"], json!(bytes.len()), "{}", path.display());
             let checksum = format!("\\x{}", blake3::hash(&bytes).to_hex());
-            assert_eq!(track["checksum"], json!(checksum), "{path:?}");
+            assert_eq!(track["checksum"], json!(checksum), "{}", path.display());
             let tags = audio::read(&path).unwrap().tags;
-            assert_eq!(tags.title.as_deref(), track["title"].as_str(), "{path:?}");
-            assert_eq!(tags.track_number.map(i64::from), track["track_number"].as_i64(), "{path:?}");
+            assert_eq!(tags.title.as_deref(), track["title"].as_str(), "{}", path.display());
+            assert_eq!(
+                tags.track_number.map(i64::from),
+                track["track_number"].as_i64(),
+                "{}",
+                path.display()
+            );
         }
     }
 

@@ -26,7 +26,7 @@ fn message(answer: &Value) -> &str {
 }
 
 impl Member {
-    async fn heart(&self, thing: &str, id: i64) -> String {
+    pub async fn heart(&self, thing: &str, id: i64) -> String {
         let answer = self.client.post(&format!("/api/me/library/{thing}/{id}"), json!({})).await.expect(200);
         message(&answer).to_owned()
     }
@@ -38,12 +38,12 @@ impl Member {
 }
 
 impl Collection {
-    fn files_of(&self, username: &str) -> Vec<String> {
+    pub fn files_of(&self, username: &str) -> Vec<String> {
         files_beneath(&self.town.music().join("users").join(username))
     }
 
     /// Waits until all links follow the rows.
-    async fn settled(&self) {
+    pub async fn settled(&self) {
         eventually("the links follow", || async {
             self.town
                 .value::<bool>(

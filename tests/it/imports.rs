@@ -526,7 +526,7 @@ async fn an_admin_reads_what_waits_for_a_person_with_the_evidence() {
     assert!(review["beets_confidence"].as_f64().unwrap() < 0.85);
     let fields: Vec<&str> =
         review["evidence"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
-    assert_eq!(fields, ["artist", "album", "titles", "positions", "year"]);
+    assert_eq!(fields, ["artist", "album", "titles", "order", "year", "track_count"]);
     let one = admin.get(&format!("/api/import/review/{}", review["id"])).await.expect(200);
     assert_eq!(one["path"], "import/review/Ann - Demo (2003)");
     assert_eq!(admin.get("/api/import/review/99999").await.expect(404)["detail"], "Review item not found");

@@ -34,6 +34,11 @@ impl Unit {
     /// The same with passed sockets. The shell takes them as its stdin and stdout, moves them to where systemd puts
     /// them, and becomes the program, which then has the process id that `LISTEN_PID` names.
     fn start_with(town: &Town, args: &str, sockets: Vec<OwnedFd>) -> Self {
+        Self::launch(town, &format!("exec \"$0\" {args}"), sockets)
+    }
+
+    /// The same by a shell's command, whose `$0` is the program.
+    fn launch(town: &Town, run: &str, sockets: Vec<OwnedFd>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let notify = UnixDatagram::bind(folder.path().join("notify")).unwrap();
         notify.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
@@ -42,7 +47,7 @@ impl Unit {
         let moves = ["", "exec 3<&0 0</dev/null;", "exec 3<&0 4<&1 0</dev/null 1>&2;"][count];
         let listen = if count == 0 { String::new() } else { format!("LISTEN_FDS={count} LISTEN_PID=$$") };
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{moves} {listen} exec \"$0\" {args}")]);
+        command.args(["-c", &format!("{moves} {listen} {run}")]);
         command.arg(env!("CARGO_BIN_EXE_barbossa")).env_clear();
         for (name, value) in [
             ("NOTIFY_SOCKET", folder.path().join("notify").to_str().unwrap()),
@@ -306,6 +311,18 @@ async fn a_second_watcher_stands_by_and_takes_over() {
     first.signal(Signal::SIGKILL);
     second.expect("STATUS=watching");
     assert!(second.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_without_watches_left_sweeps_and_says_so() {
+    let town = Town::new().await;
+    // A user namespace has a limit of its own.
+    let few = "echo 2 >/proc/sys/user/max_inotify_watches && exec \"$0\" watcher";
+    let run = format!("exec unshare --user --map-root-user sh -c '{few}' \"$0\"");
+    let mut watcher = Unit::launch(&town, &run, Vec::new());
+    fs::create_dir_all(town.pending().join("a/b/c")).unwrap();
+    watcher.expect("STATUS=watching by sweep every 60 s (the kernel's limit of watches is reached)");
+    assert!(watcher.stop().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod harness;
 
 mod adopt;
 mod artwork;
+mod arrivals;
 mod auth;
 mod backup;
 mod cli;
@@ -16,13 +17,19 @@ mod edits;
 mod events;
 mod health;
 mod hearts;
+mod identify;
 mod imports;
 mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod reports;
+#[cfg(feature = "failpoints")]
+mod model;
 mod search;
 mod server;
 mod sql;
 mod tidy;
+mod trash;
+mod verdicts;
 mod watch;

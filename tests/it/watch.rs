@@ -11,7 +11,7 @@ use crate::harness::eventually;
 use crate::imports::Inbox;
 
 /// An inbox that is watched; the latest status line is in the receiver.
-async fn watched(
+pub async fn watched(
     settle_seconds: u32,
     settle_incomplete_seconds: u32,
 ) -> (Inbox, watch::Receiver<(Mode, String)>) {

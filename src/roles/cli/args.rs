@@ -66,6 +66,9 @@ pub enum Command {
     /// Care for the library
     #[command(subcommand)]
     Library(Library),
+    /// What was deleted, replaced or came twice
+    #[command(subcommand)]
+    Trash(Trash),
     /// What is running, waiting and there
     Status(Output),
     /// Try everything that has to work, and say what does not
@@ -206,7 +209,10 @@ pub enum Backup {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ImportArgs {
+    #[command(subcommand)]
+    pub command: Option<Imports>,
     /// A folder in the inbox to import now
     #[arg(required_unless_present = "adopt", conflicts_with = "adopt")]
     pub path: Option<PathBuf>,
@@ -218,6 +224,28 @@ pub struct ImportArgs {
     pub wait: bool,
     #[command(flatten)]
     pub output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Imports {
+    /// List imports, the newest first
+    List {
+        /// Only those in this state: waiting, review, done, rejected, duplicate, failed
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what one was taken for, how sure that is, and why
+    Show {
+        /// Its number
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -344,6 +372,98 @@ pub struct ArtistArgs {
 pub enum Library {
     /// Make the folders of all users equal to their hearts
     Relink(Output),
+    /// The same music more than once, and what could be freed
+    Duplicates {
+        /// Only one part of the report
+        #[arg(long, value_name = "WHY", value_parser = ["essence", "recording", "isrc", "maybe"])]
+        why: Option<String>,
+        /// At most so many groups
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Albums of which tracks are missing, and which
+    Incomplete {
+        /// At most so many albums
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Move an album, an artist or a track into the trash, with all its files
+    Delete {
+        /// What it is
+        what: Thing,
+        /// Its id
+        id: i64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Thing {
+    Album,
+    Artist,
+    Track,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Trash {
+    /// List it, the newest first
+    List {
+        /// Only of this kind
+        #[arg(long, value_parser = ["replaced", "deleted", "duplicate"])]
+        kind: Option<String>,
+        /// Only where artist or title holds this
+        #[arg(long, default_value = "", hide_default_value = true)]
+        find: String,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one with its files
+    Show {
+        /// Its id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring things back to where they were
+    Restore {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<i64>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Remove one for good
+    Remove {
+        /// Its id
+        id: i64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Remove for good what is older than trash.keep_days
+    Empty {
+        /// All of it, not only what is old
+        #[arg(long)]
+        all: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,7 @@ use super::args::{AlbumArgs, ArtistArgs, Edit, HowArgs, TrackArgs};
 use super::exit::{Status, failure};
 use super::terminal;
 use crate::app::App;
-use crate::edits::{self, AlbumChange, ArtistChange, Asked, Draft, Request, TrackChange, Wanted};
+use crate::edits::{self, AlbumChange, ArtistChange, Asked, Draft, Given, Request, TrackChange, Wanted};
 
 /// A folder of large files takes its time.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -37,7 +37,7 @@ pub async fn run(app: App, command: Edit) -> anyhow::Result<Status> {
 }
 
 /// An empty value takes the old one away.
-fn given(value: Option<&String>) -> Option<Option<String>> {
+fn given(value: Option<&String>) -> Given<String> {
     value.map(|v| Some(v.clone()).filter(|v| !v.trim().is_empty()))
 }
 

@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 
 use super::args::{ImportArgs, Output};
 use super::exit::{Status, failure};
-use super::{desk, job, terminal};
+use super::{desk, import_show as show, job, terminal};
 use crate::app::App;
 use crate::files::path_to_text;
 use crate::imports::{Adopt, ImportRelease, is_importable, source_of};
 use crate::jobs;
 
 pub fn run(args: ImportArgs) -> anyhow::Result<Status> {
+    if let Some(command) = args.command {
+        return desk::with_app(|app| show::run(app, command));
+    }
     // As seen from where the command was given, which is left together with root's rights.
     let path =
         std::path::absolute(args.adopt.as_ref().or(args.path.as_ref()).expect("clap asks for one of them"))?;

@@ -1,10 +1,10 @@
-//! `barbossa library relink`: everyone's folder made equal to their hearts.
+//! `barbossa library`: everyone's folder made equal to their hearts, reports, deletions.
 
 use serde_json::{Value, json};
 
-use super::args::Library;
+use super::args::{Library, Output};
 use super::exit::Status;
-use super::{job, terminal};
+use super::{job, reports, terminal, trash};
 use crate::app::App;
 use crate::hearts;
 
@@ -19,7 +19,17 @@ const COUNTED: &[(&str, &str)] = &[
 ];
 
 pub async fn run(app: App, command: Library) -> anyhow::Result<Status> {
-    let Library::Relink(output) = command;
+    match command {
+        Library::Relink(output) => relink(&app, output).await,
+        Library::Duplicates { why, limit, output } => {
+            reports::duplicates(&app, why.as_deref(), limit, output).await
+        }
+        Library::Incomplete { limit, output } => reports::incomplete(&app, limit, output).await,
+        Library::Delete { what, id, yes, output } => trash::delete(&app, what, id, yes, output).await,
+    }
+}
+
+async fn relink(app: &App, output: Output) -> anyhow::Result<Status> {
     let mut client = app.db.get().await?;
     let tx = client.transaction().await?;
     let ids = hearts::audit(&tx, None).await?;
@@ -29,7 +39,7 @@ pub async fn run(app: App, command: Library) -> anyhow::Result<Status> {
     let mut sums = COUNTED.iter().map(|(name, _)| (*name, 0)).collect::<Vec<_>>();
     for (i, id) in ids.iter().enumerate() {
         spinner.set_message(format!("user {} of {}", i + 1, ids.len()));
-        let result = job::follow(&app, *id, &spinner).await?;
+        let result = job::follow(app, *id, &spinner).await?;
         for (name, sum) in &mut sums {
             *sum += result.get(*name).and_then(Value::as_u64).unwrap_or_default();
         }

@@ -10,14 +10,17 @@ mod exit;
 mod generate;
 mod generator;
 mod import;
+mod import_show;
 mod job;
 mod library;
 mod migrate;
 mod privileges;
+mod reports;
 mod role;
 mod setup;
 mod status;
 mod terminal;
+mod trash;
 mod users;
 mod version;
 
@@ -66,6 +69,7 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Import(args) => import::run(args),
         Command::Edit(command) => desk::with_app(|app| edit::run(app, command)),
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
+        Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api
         | Command::Worker(_)

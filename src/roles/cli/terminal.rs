@@ -1,13 +1,15 @@
 //! Printing: to people as sentences, tables and progress; to programs as JSON; to a closed pipe without a panic.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde::Serialize;
+
+use super::exit::{Status, failure};
 
 /// One line, or several, to standard output.
 pub fn print(text: impl Display) -> io::Result<()> {
@@ -93,6 +95,17 @@ pub fn span(length: Duration) -> String {
 /// `1 file`, `2 files`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Asks for a yes; without a terminal to ask, `--yes` has to be given.
+pub fn confirmed(question: impl Display) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Err(failure(Status::Usage, "There is no terminal to ask: use --yes."));
+    }
+    print(format_args!("{question} Type yes:"))?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim().eq_ignore_ascii_case("yes"))
 }
 
 #[cfg(test)]

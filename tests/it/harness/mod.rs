@@ -25,7 +25,12 @@ pub struct Town {
 impl Town {
     /// A migrated, empty database and an empty music folder with the usual rooms in it.
     pub async fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("barbossa-town-").tempdir().unwrap();
+        Self::beneath(&std::env::temp_dir()).await
+    }
+
+    /// The same with its music in a folder of this one.
+    pub async fn beneath(place: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("barbossa-town-").tempdir_in(place).unwrap();
         let music = folder.path().join("music");
         for room in
             ["artists", "users", "import/pending", "import/review", "import/rejected", "downloads", ".trash"]
