@@ -209,6 +209,13 @@ fn copy_and_sync(from: &Path, to: &Path) -> io::Result<blake3::Hash> {
     hash_file(to)
 }
 
+/// Writes a file under a name that is free, and fsyncs it; the folder is for the caller.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o664).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// BLAKE3 of a whole file.
 pub fn hash_file(path: &Path) -> io::Result<blake3::Hash> {
     let mut file = File::open(path)?;

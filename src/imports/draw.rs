@@ -7,10 +7,11 @@ use super::decide::Decision;
 use super::identify::{Identified, Release};
 use super::inbox;
 use super::plan::{
-    Aside, Closure, Cover, Ending, Filing, Names, Plan, Step, album_folder, cover_among, file_numbered,
-    folder_numbered, folder_underscored, free_name, track_file_name,
+    Aside, Closure, Cover, Ending, Filing, Names, Plan, Replacement, Step, album_folder, cover_among,
+    file_numbered, folder_numbered, folder_underscored, free_name, track_file_name,
 };
-use super::read::{Candidate, File};
+use super::read::{Candidate, File, TrackFile};
+use crate::audio::Digest;
 use crate::files::{path_to_text, safe_component};
 use crate::library::ExistingAlbum;
 
@@ -42,6 +43,8 @@ pub struct Drawn {
     pub import_id: i64,
     /// Where the folder lies, relative to MUSIC_PATH.
     pub source: String,
+    /// The names are a person's, and the files' tags say others.
+    pub is_renamed: bool,
     /// What is rejected goes into the trash: a person wants it gone.
     pub rejects_into_trash: bool,
 }
@@ -55,37 +58,39 @@ impl Drawn {
             names: &self.names,
             import_id: self.import_id,
         };
-        let file_of = |n: &usize| &candidate.tracks[*n].file;
+        let track_of = |n: &usize| whole(&candidate.tracks[*n]);
         Some(match &self.decision {
-            Decision::New => {
+            Decision::New | Decision::Beside => {
                 let target = format!("artists/{}/{}", self.artist_folder, album_folder(&identified.release));
                 if self.names.promised.contains(&target) {
                     return None;
                 }
                 let target = free_name(&self.names, &target, folder_numbered);
                 let all: Vec<usize> = (0..candidate.tracks.len()).collect();
-                let filing = drawing.filing(target, &all, None);
+                let mut filing = drawing.filing(target, &all, None);
+                filing.is_renamed = self.is_renamed;
                 let asides = damaged_aside(&drawing).into_iter().collect();
                 Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides, stays: false }
             }
-            Decision::Extend { added, doubles } => {
+            Decision::Merge { added, replaced, doubles } => {
                 let twin = self.twin.as_ref()?;
                 if self.names.promised.contains(&twin.path) {
                     return None;
                 }
-                let mut filing = drawing.filing(twin.path.clone(), added, Some(twin.id));
-                filing.artwork_path = twin.artwork_path.clone().or(filing.artwork_path);
+                let mut filing = drawing.merging(twin, added, replaced);
+                filing.is_renamed = self.is_renamed;
                 let mut asides: Vec<_> = damaged_aside(&drawing).into_iter().collect();
                 let superfluous = drawing.superfluous(&twin.path);
                 if !doubles.is_empty() || !superfluous.is_empty() {
-                    let files = doubles.iter().map(file_of).chain(superfluous);
+                    let superfluous = superfluous.into_iter().map(|file| (file, None));
+                    let files = doubles.iter().map(track_of).chain(superfluous);
                     asides.push(drawing.aside(inbox::TRASH, files, None));
                 }
                 Plan { ending: Ending::Done, reason: None, filing: Some(filing), asides, stays: false }
             }
-            Decision::Duplicate => {
+            Decision::Duplicate(how) => {
                 let there = self.twin.as_ref().map_or("the library", |t| t.path.as_str());
-                let reason = format!("all of it is in {there} already, sound for sound");
+                let reason = format!("all of it is in {there} already, {how}");
                 self.set_aside(&drawing, inbox::TRASH, Ending::Duplicate, reason, None)
             }
             Decision::Review(reason) => {
@@ -119,7 +124,7 @@ impl Drawn {
 
 fn damaged_aside(drawing: &Drawing<'_, Taken>) -> Option<Aside> {
     let damaged = &drawing.candidate.damaged;
-    let files = damaged.iter().map(|d| &d.file);
+    let files = damaged.iter().map(|d| (&d.file, None));
     (!damaged.is_empty()).then(|| drawing.aside(inbox::REJECTED, files, Some(damages(drawing.candidate))))
 }
 
@@ -159,17 +164,12 @@ impl<N: Names> Drawing<'_, N> {
         for n in tracks {
             let (file, track) = (&self.candidate.tracks[*n], &self.release.tracks[*n]);
             let to = place(track_file_name(track, self.release.disc_count, &ending(&file.file.relative)));
-            let digest = file.digest.as_ref();
-            steps.push(Step {
-                checksum: digest.map(|d| blake3::Hash::from_bytes(d.checksum).to_hex().to_string()),
-                essence: digest.map(|d| d.essence.clone()),
-                ..step(&file.file, to)
-            });
+            steps.push(step(&file.file, file.digest.as_ref(), to));
             release.tracks.push(track.clone());
         }
         let superfluous = extends_album.map(|_| self.superfluous(&target)).unwrap_or_default();
         let wanted = self.candidate.others.iter().filter(|o| !superfluous.contains(o));
-        let others: Vec<Step> = wanted.map(|o| step(o, place(safe_path(&o.relative)))).collect();
+        let others: Vec<Step> = wanted.map(|o| step(o, None, place(safe_path(&o.relative)))).collect();
         let mut artwork = cover_among(others.iter().map(|s| s.to.as_str())).map(str::to_owned);
         steps.extend(others);
         let mut cover = None;
@@ -189,7 +189,38 @@ impl<N: Names> Drawing<'_, N> {
             steps,
             cover,
             release,
+            replaces: Vec::new(),
+            is_renamed: false,
         }
+    }
+
+    /// Files some tracks into an album that is there, some of them in the place of what it has. The album keeps its
+    /// names; what it does not know of itself it learns.
+    fn merging(&self, twin: &ExistingAlbum, added: &[usize], replaced: &[(usize, i64)]) -> Filing {
+        let chosen: Vec<usize> = added.iter().copied().chain(replaced.iter().map(|(n, _)| *n)).collect();
+        let mut filing = self.filing(twin.path.clone(), &chosen, Some(twin.id));
+        filing.artwork_path = twin.artwork_path.clone().or(filing.artwork_path);
+        let release = &mut filing.release;
+        release.artist.clone_from(&twin.artist);
+        release.artist_id = twin.artist_musicbrainz_id.or(release.artist_id);
+        release.title.clone_from(&twin.title);
+        release.year = twin.year.or(release.year);
+        release.release_id = twin.musicbrainz_id.or(release.release_id);
+        let mut used = HashSet::new();
+        for (step, (_, track_id)) in (added.len()..).zip(replaced) {
+            let Some(old) = twin.tracks.iter().find(|t| t.id == *track_id) else { continue };
+            let name = old.path.rsplit('/').next().unwrap_or(&old.path);
+            let trash_name = free_name(&Closure(|p: &str| used.contains(p)), name, file_numbered);
+            used.insert(trash_name.clone());
+            filing.replaces.push(Replacement {
+                step,
+                track_id: *track_id,
+                old_path: old.path.clone(),
+                trash_name,
+                row: None,
+            });
+        }
+        filing
     }
 
     /// Files other than audio whose names an existing album's folder has already.
@@ -200,35 +231,45 @@ impl<N: Names> Drawing<'_, N> {
 
     /// Sends everything of the folder to `room/NAME` (`import/review`, …).
     fn all_aside(&self, room: &str, reason: Option<String>) -> Aside {
-        let all = self.candidate.tracks.iter().map(|t| &t.file);
-        let all = all.chain(self.candidate.damaged.iter().map(|d| &d.file)).chain(&self.candidate.others);
+        let unread = self.candidate.damaged.iter().map(|d| &d.file).chain(&self.candidate.others);
+        let all = self.candidate.tracks.iter().map(whole).chain(unread.map(|file| (file, None)));
         self.aside(room, all, reason)
     }
 
     /// Sends some files to `room/NAME`.
-    fn aside<'f>(&self, room: &str, chosen: impl Iterator<Item = &'f File>, reason: Option<String>) -> Aside {
+    fn aside<'f>(
+        &self,
+        room: &str,
+        chosen: impl Iterator<Item = (&'f File, Option<&'f Digest>)>,
+        reason: Option<String>,
+    ) -> Aside {
         let target = format!("{room}/{}", safe_component(&self.candidate.name));
         let target = free_name(self.names, &target, folder_underscored);
         let mut used = HashSet::new();
-        let steps = chosen.map(|file| {
+        let steps = chosen.map(|(file, digest)| {
             let is_taken = |p: &str| used.contains(p) || p.eq_ignore_ascii_case(inbox::REASON);
             let to = free_name(&Closure(is_taken), &safe_path(&file.relative), file_numbered);
             used.insert(to.clone());
-            step(file, to)
+            step(file, digest, to)
         });
         let steps = steps.collect();
         Aside { target, steps, reason }
     }
 }
 
-fn step(file: &File, to: String) -> Step {
+/// An audio file and what is known of all of it.
+fn whole(track: &TrackFile) -> (&File, Option<&Digest>) {
+    (&track.file, track.digest.as_ref())
+}
+
+fn step(file: &File, digest: Option<&Digest>, to: String) -> Step {
     Step {
         from: path_to_text(&file.relative),
         to,
         size_bytes: file.size_bytes,
         modified_at: file.modified_at,
-        checksum: None,
-        essence: None,
+        checksum: digest.map(|d| blake3::Hash::from_bytes(d.checksum).to_hex().to_string()),
+        essence: digest.map(|d| d.essence.clone()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The row of an import: where a folder stands on its way in.
 //!
-//! `waiting → planned → published → recorded → done`, or `review`, `rejected`, `duplicate`, `failed`. The first four
-//! are on their way: one such row a folder (`import_in_progress`), and whoever finds one goes on from there.
+//! `waiting → planned → staged → published → recorded → linked → retired → done`, or `review`, `rejected`, `duplicate`,
+//! `failed` at the end. All before are on their way: one such row a folder (`import_in_progress`), and whoever finds one
+//! goes on from there. Each state is written after what it says is true on the disk.
 
 use std::collections::HashSet;
 
@@ -19,12 +20,18 @@ use crate::error::Result;
 pub enum State {
     /// Nothing is decided, nothing is moved.
     Waiting,
-    /// The plan is written; the disk may show any part of it.
+    /// The plan is written; the disk may show any part of its first step.
     Planned,
+    /// The album is put together where nobody sees it.
+    Staged,
     /// The files stand in the library; the rows do not know it.
     Published,
-    /// The rows know it; the source's names may still be there.
+    /// The rows know it.
     Recorded,
+    /// The users' links follow the rows.
+    Linked,
+    /// What was replaced lies in the trash; the source's names may still be there.
+    Retired,
     /// Any of the last states.
     Ended,
 }
@@ -63,10 +70,10 @@ const PLAN: &str = "update import set state = 'planned', plan = $2, evidence = $
         reason = null, updated_at = now()
     where id = $1 and state = 'waiting'";
 const UNPLAN: &str = "update import set state = 'waiting', plan = null, reason = $2, updated_at = now()
-    where id = $1 and state = 'planned'";
-const PUBLISHED: &str =
-    "update import set state = 'published', updated_at = now() where id = $1 and state = 'planned'";
-const RECORDED: &str = "update import set state = 'recorded', album_id = $2, path = $3, updated_at = now()
+    where id = $1 and is_on_its_way and album_id is null";
+const REACH: &str = "update import set state = $3, updated_at = now() where id = $1 and state = $2";
+const RECORDED: &str =
+    "update import set state = 'recorded', album_id = $2, path = $3, plan = $4, updated_at = now()
     where id = $1 and state = 'published'";
 const END: &str =
     "update import set state = $2, path = coalesce($3, path), reason = $4, notes = $5, finished_at = now(),
@@ -83,9 +90,9 @@ const RELEASE: &str =
 const IS_HELD: &str = "select reason from import where id = $1 and held_until > now()";
 // The places that other imports on their way have already been promised.
 const PROMISED: &str = "select plan -> 'filing' ->> 'target' from import
-        where state in ('planned', 'published') and id <> $1 and plan -> 'filing' ->> 'target' is not null
+        where state in ('planned', 'staged', 'published') and id <> $1 and plan -> 'filing' ->> 'target' is not null
     union select a ->> 'target' from import, jsonb_array_elements(plan -> 'asides') a
-        where state in ('planned', 'published') and id <> $1";
+        where is_on_its_way and plan is not null and id <> $1";
 // One planner at a time, so that two imports of one album do not both find it new.
 const LOCK_PLANNING: &str = "select pg_advisory_xact_lock(7205759403792795)";
 
@@ -153,7 +160,7 @@ impl Import {
         Ok(())
     }
 
-    /// Back to the start: the folder or the library changed after the plan was made.
+    /// Back to the start: the folder or the library changed after the plan was made, and before the rows knew of it.
     pub async fn unplanned(&mut self, client: &impl Sql, reason: &str) -> Result<()> {
         client.run(UNPLAN, &[&self.id, &reason]).await?;
         self.state = State::Waiting;
@@ -161,18 +168,20 @@ impl Import {
         Ok(())
     }
 
-    /// The disk is as planned.
-    pub async fn published(&mut self, client: &impl Sql) -> Result<()> {
-        client.run(PUBLISHED, &[&self.id]).await?;
-        self.state = State::Published;
+    /// The next step is done.
+    pub async fn reached(&mut self, client: &impl Sql, next: State) -> Result<()> {
+        client.run(REACH, &[&self.id, &self.state.name(), &next.name()]).await?;
+        self.state = next;
         Ok(())
     }
 
-    /// The library knows it.
-    pub async fn recorded(&mut self, tx: &impl Sql, album_id: i64, path: &str) -> Result<()> {
-        tx.run(RECORDED, &[&self.id, &album_id, &path]).await?;
+    /// The library knows it; `plan` with the rows as they were before.
+    pub async fn recorded(&mut self, tx: &impl Sql, album_id: i64, path: &str, plan: Plan) -> Result<()> {
+        let written = serde_json::to_value(&plan).map_err(anyhow::Error::from)?;
+        tx.run(RECORDED, &[&self.id, &album_id, &path, &written]).await?;
         self.state = State::Recorded;
         self.album_id = Some(album_id);
+        self.plan = Some(plan);
         Ok(())
     }
 
@@ -212,6 +221,28 @@ pub async fn release(client: &impl Sql, paths: &[String]) -> Result<()> {
     Ok(())
 }
 
+impl State {
+    /// As the row says it.
+    fn name(self) -> &'static str {
+        STATES.iter().find(|(_, state)| *state == self).map_or("ended", |(name, _)| *name)
+    }
+
+    fn of(name: &str) -> Self {
+        STATES.iter().find(|(known, _)| *known == name).map_or(Self::Ended, |(_, state)| *state)
+    }
+}
+
+/// Those on their way.
+const STATES: &[(&str, State)] = &[
+    ("waiting", State::Waiting),
+    ("planned", State::Planned),
+    ("staged", State::Staged),
+    ("published", State::Published),
+    ("recorded", State::Recorded),
+    ("linked", State::Linked),
+    ("retired", State::Retired),
+];
+
 impl Ending {
     /// As the row says it.
     pub fn state(self) -> &'static str {
@@ -228,13 +259,6 @@ impl TryFrom<Row> for Import {
     type Error = crate::error::Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let state = match row.get("state") {
-            "waiting" => State::Waiting,
-            "planned" => State::Planned,
-            "published" => State::Published,
-            "recorded" => State::Recorded,
-            _ => State::Ended,
-        };
         let plan: Option<Value> = row.get("plan");
         let verdict: Option<Value> = row.get("approval");
         let plan = plan.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?;
@@ -242,7 +266,7 @@ impl TryFrom<Row> for Import {
             id: row.get("id"),
             source: row.get("source"),
             requested_by: row.get("requested_by"),
-            state,
+            state: State::of(row.get("state")),
             plan,
             album_id: row.get("album_id"),
             runner_up: row.get::<_, Option<Value>>("runner_up").and_then(|r| serde_json::from_value(r).ok()),

@@ -7,20 +7,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::carry::{NEEDS_A_PERSON, SOON, blocking};
 use super::decide::{Case, Decision, decide};
 use super::draw::{Drawn, Taken};
 use super::identify::{Identified, identify, missing_tracks, summary, tells_total};
 use super::import::{Import, State};
-use super::place::{Obstacle, Site, here};
-use super::plan::{Plan, folder_numbered};
+use super::plan::folder_numbered;
 use super::read::{Candidate, NotReadable};
 use super::settle::{self, Rest};
 use super::tree::{Entry, Tree};
-use super::verdict::{Verdict, WhenThere};
-use super::{inbox, record, require_library};
+use super::verdict::{Approval, Verdict};
+use super::{inbox, require_library};
 use crate::db::{Client, Sql};
 use crate::error::Result;
-use crate::files::{self, path_to_text, safe_component, text_to_path};
+use crate::files::{self, path_to_text, safe_component};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::library::{self, ExistingAlbum, TwinQuery, identity_key};
 
@@ -64,10 +64,6 @@ impl Job for ImportRelease {
 
 /// Until the music folder is back.
 const AWAY: Duration = Duration::from_secs(30);
-/// Until somebody has made room, or has given us the right to read.
-const NEEDS_A_PERSON: Duration = Duration::from_secs(30);
-/// Until another import of the same album is through.
-const SOON: Duration = Duration::from_millis(500);
 
 /// What became of the folder before anything was moved.
 enum Prepared {
@@ -103,15 +99,13 @@ impl ImportRelease {
             }
             let outcome = match import.state {
                 State::Waiting => self.wait_or_plan(context, &mut client, &mut import).await?,
-                State::Planned => self.place(context, &mut client, &mut import).await?,
-                State::Published => self.record(context, &mut client, &mut import).await?,
-                State::Recorded => self.retire(context, &mut client, &mut import).await?,
                 State::Ended => {
                     let ending = import.plan.as_ref().map(|p| p.ending);
                     return Ok(Outcome::Done(
                         json!({"import_id": import.id, "state": ending, "album_id": import.album_id}),
                     ));
                 }
+                _ => self.advance(context, &mut client, &mut import).await?,
             };
             if let Some(outcome) = outcome {
                 return Ok(outcome);
@@ -221,10 +215,7 @@ impl ImportRelease {
         }
         let tx = client.transaction().await?;
         let promised = import.promised_places(&tx).await?;
-        let mut twin = find_twin(&tx, &identified).await?;
-        if approval.is_some_and(|a| a.when_there == WhenThere::Beside) && twin.take().is_some() {
-            name_apart(&tx, &mut identified).await?;
-        }
+        let twin = find_twin(&tx, &identified).await?;
         let essences: Vec<String> =
             candidate.tracks.iter().filter_map(|t| Some(t.digest.as_ref()?.essence.clone())).collect();
         let known = library::tracks_with_essence(&tx, &essences).await?;
@@ -246,6 +237,9 @@ impl ImportRelease {
                 Decision::Reject(reason.clone().unwrap_or_else(|| "a person did not want it".into()))
             }
         };
+        if decision == Decision::Beside {
+            name_apart(&tx, &mut identified).await?;
+        }
         tell(&self.path, &identified);
         tracing::info!(path = self.path, ?decision, "decided");
         let artist_folder = artist_folder(&tx, &identified).await?;
@@ -256,6 +250,7 @@ impl ImportRelease {
             twin,
             import_id: import.id,
             source: self.path.clone(),
+            is_renamed: approval.is_some_and(Approval::names_something),
             rejects_into_trash: matches!(import.verdict, Some(Verdict::Reject { to_trash: true, .. })),
         };
         let (plan, identified) = blocking(move || (drawn.plan(&candidate, &identified), identified)).await?;
@@ -267,114 +262,6 @@ impl ImportRelease {
         tx.commit().await?;
         Ok(Prepared::Planned)
     }
-
-    // -- stations five and six, and the end
-
-    async fn place(
-        &self,
-        context: &Context,
-        client: &mut Client,
-        import: &mut Import,
-    ) -> Result<Option<Outcome>> {
-        let (site, plan) = self.site_and_plan(context, import)?;
-        let placed = blocking(move || carry_out(&site, &plan)).await?;
-        match placed {
-            Ok(()) => import.published(client).await.map(|()| None),
-            Err(obstacle @ (Obstacle::Changed(_) | Obstacle::Taken(_))) => {
-                let (site, id) = (self.site(context), import.id);
-                blocking(move || site.unstage(id)).await?.map_err(anyhow::Error::from)?;
-                import.unplanned(client, &obstacle.to_string()).await?;
-                Ok(Some(Outcome::Snooze(SOON)))
-            }
-            Err(full @ Obstacle::Full(_)) => {
-                tracing::error!(path = self.path, "an import waits: {full}");
-                import.waits(client, &full.to_string()).await?;
-                Ok(Some(Outcome::Snooze(NEEDS_A_PERSON)))
-            }
-            Err(other) => Err(anyhow::Error::from(other).into()),
-        }
-    }
-
-    async fn record(
-        &self,
-        context: &Context,
-        client: &mut Client,
-        import: &mut Import,
-    ) -> Result<Option<Outcome>> {
-        here("recording", &self.path).map_err(anyhow::Error::from)?;
-        let plan = import.plan.clone().ok_or_else(no_plan)?;
-        match &plan.filing {
-            Some(filing) => record::record(context, client, import, filing).await?,
-            // Nothing for the library: only the source is left to clear.
-            None => import.state = State::Recorded,
-        }
-        here("recorded", &self.path).map_err(anyhow::Error::from)?;
-        Ok(None)
-    }
-
-    async fn retire(
-        &self,
-        context: &Context,
-        client: &mut Client,
-        import: &mut Import,
-    ) -> Result<Option<Outcome>> {
-        let (site, plan) = self.site_and_plan(context, import)?;
-        let retired = blocking(move || if plan.stays { Ok(Vec::new()) } else { site.retire(&plan) }).await?;
-        let left = retired.map_err(anyhow::Error::from)?;
-        here("retired", &self.path).map_err(anyhow::Error::from)?;
-        let plan = import.plan.clone().ok_or_else(no_plan)?;
-        if !left.is_empty() {
-            tracing::warn!(
-                path = self.path,
-                left = left.join(", "),
-                "not everything of the folder was imported"
-            );
-        }
-        record::end(context, client, import, (&self.path, &plan), &left).await?;
-        Ok(None)
-    }
-
-    /// After the last attempt: a reason for a person. What has reached the library is never given up.
-    async fn give_up(&self, context: &Context, reason: &str) -> Result<()> {
-        let client = context.app.db.get().await?;
-        let Some(mut import) = Import::find(&client, &self.path).await? else { return Ok(()) };
-        if import.state == State::Planned {
-            let (site, plan) = self.site_and_plan(context, &import)?;
-            let id = import.id;
-            let is_undone = blocking(move || {
-                let is_filed = plan.filing.as_ref().is_some_and(|f| site.is_published(f));
-                !is_filed && site.unstage(id).is_ok()
-            });
-            if !is_undone.await? {
-                return Ok(());
-            }
-        }
-        if matches!(import.state, State::Waiting | State::Planned) {
-            import.end(&client, "failed", None, Some(reason), None).await?;
-        }
-        Ok(())
-    }
-
-    fn dir(&self, context: &Context) -> PathBuf {
-        context.app.music().join(text_to_path(&self.path))
-    }
-
-    fn site(&self, context: &Context) -> Site {
-        Site { music: context.app.music().to_owned(), source: self.path.clone() }
-    }
-
-    fn site_and_plan(&self, context: &Context, import: &Import) -> Result<(Site, Plan)> {
-        Ok((self.site(context), import.plan.clone().ok_or_else(no_plan)?))
-    }
-}
-
-fn no_plan() -> anyhow::Error {
-    anyhow::anyhow!("an import on its way has no plan")
-}
-
-/// Work on the disk, off the runtime's threads; a panic in it is an error.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
 }
 
 /// Station one: all that can be known of the folder without the database.
@@ -482,18 +369,4 @@ async fn artist_folder(tx: &impl Sql, identified: &Identified) -> Result<String>
     let artist = &identified.release.artist;
     let there = tx.maybe_row(FOLDER_OF_ARTIST, &[&identity_key(artist)]).await?;
     Ok(there.map_or_else(|| safe_component(artist), |row| row.get(0)))
-}
-
-/// Station five, in the plan's order.
-fn carry_out(site: &Site, plan: &Plan) -> Result<(), Obstacle> {
-    here("planned", &site.source)?;
-    match &plan.filing {
-        Some(filing) => {
-            site.stage(filing)?;
-            here("staged", &site.source)?;
-            site.publish(filing)?;
-        }
-        None => plan.asides.iter().try_for_each(|aside| site.set_aside(aside))?,
-    }
-    here("published", &site.source)
 }

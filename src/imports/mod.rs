@@ -1,11 +1,12 @@
 //! The one way in. Owns `import`, `MUSIC_PATH/import` and what arrives in `MUSIC_PATH/downloads`.
 //!
 //! A folder walks through stations, each of which takes the previous one's type: settle → read → identify → decide →
-//! plan → place → record → retire. Invariants: nothing enters `artists/` but through here; the plan is in the database
+//! plan → stage → publish → record → retire. Invariants: nothing enters `artists/` but through here; the plan is in the database
 //! before the disk changes; an album appears whole or not at all; a source's name goes only after the library's rows
 //! know the file's new one; whatever waits has a reason that a person can read.
 
 mod adopt;
+mod carry;
 mod decide;
 mod draw;
 mod ears;
@@ -24,17 +25,20 @@ mod record;
 mod settle;
 mod show;
 pub mod show_http;
+mod stops;
 mod sweep;
 mod tree;
 mod verdict;
 mod watch;
 
-pub use adopt::Adopt;
+pub use adopt::{Adopt, Report as AdoptReport, preview};
 pub use identify::{Evidence, RunnerUp, Witness};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;
 pub use show::{Asked, Shown};
+#[cfg(feature = "failpoints")]
+pub use stops::passed;
 pub use sweep::{Sweep, sweep};
 pub use verdict::{Approval, WhenThere, approve, put_back, reject};
 pub use watch::{Mode, Status as WatchStatus, Watch};

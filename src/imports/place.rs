@@ -4,6 +4,7 @@
 //! is read back), the whole album then gets its place by one rename, and only after the database knows it do the
 //! source's own names go. At each moment every byte of audio has a durable name.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::inbox;
-use super::plan::{Aside, Filing, Plan, Step};
+use super::plan::{Aside, Filing, Plan, Step, trash_of_replaced};
+use super::stops::{Stopped, here};
 use super::tree::{Entry, Kind, Tree};
 use crate::audio;
 use crate::files::{self, path_to_text, text_to_path};
@@ -38,9 +40,8 @@ pub enum Obstacle {
         error: io::Error,
     },
     /// A test stopped here.
-    #[cfg(feature = "failpoints")]
-    #[error("stopped by a test")]
-    Stopped,
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 type Result<T, E = Obstacle> = std::result::Result<T, E>;
@@ -61,15 +62,6 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
-/// A place where a test may stop an import: between each two steps. `source` keeps the tests apart.
-pub fn here(step: &'static str, source: &str) -> Result<()> {
-    #[cfg(feature = "failpoints")]
-    fail::fail_point!(&format!("{step} {source}"), |_| Err(Obstacle::Stopped));
-    // What a program without the feature knows of it.
-    let _ = (step, source);
-    Ok(())
-}
-
 /// Where one import's files are. All functions block.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -86,9 +78,6 @@ impl Site {
 
     /// Puts the album together where nobody sees it, and makes it durable.
     pub fn stage(&self, filing: &Filing) -> Result<()> {
-        if self.is_published(filing) {
-            return Ok(());
-        }
         let staging = self.music.join(&filing.staging);
         self.require_room(filing)?;
         files::make_dirs(&staging).during("making", &staging)?;
@@ -106,6 +95,7 @@ impl Site {
                 files::create_durably(&to, &picture.bytes).during("writing", &to)?;
             }
         }
+        remove_strangers(&staging, filing)?;
         sync_folders(&staging)
     }
 
@@ -173,7 +163,9 @@ impl Site {
     /// Into a folder that is there: links, so that what was begun can be taken back when a name is taken.
     fn publish_files(&self, filing: &Filing) -> Result<()> {
         let (staging, target) = (self.music.join(&filing.staging), self.music.join(&filing.target));
-        for step in &filing.steps {
+        // When all stand, staging was perhaps being removed.
+        let missing = filing.steps.iter().filter(|step| !self.stands(filing, step));
+        for step in missing {
             let (from, to) = (staging.join(&step.to), target.join(&step.to));
             make_parent(&to)?;
             match files::link_noreplace(&from, &to) {
@@ -193,15 +185,48 @@ impl Site {
 
     /// Whether all files stand in their places, and staging is gone: the process died before it could say so.
     pub fn is_published(&self, filing: &Filing) -> bool {
-        let (source, target) = (self.source_dir(), self.music.join(&filing.target));
-        let stands = |step: &Step| {
-            let (from, to) = (source.join(text_to_path(&step.from)), target.join(&step.to));
-            to.metadata().is_ok_and(|found| found.len() == step.size_bytes)
-                && (!from.exists()
-                    || files::same_file(&from, &to).unwrap_or(false)
-                    || is_equal(&to, step, &from).unwrap_or(false))
-        };
-        !self.music.join(&filing.staging).exists() && filing.steps.iter().all(stands)
+        !self.music.join(&filing.staging).exists() && filing.steps.iter().all(|s| self.stands(filing, s))
+    }
+
+    /// Whether one file stands in its place in the library.
+    fn stands(&self, filing: &Filing, step: &Step) -> bool {
+        let from = self.source_dir().join(text_to_path(&step.from));
+        let to = self.music.join(&filing.target).join(&step.to);
+        to.metadata().is_ok_and(|found| found.is_file() && found.len() == step.size_bytes)
+            && (files::same_file(&from, &to).unwrap_or(false)
+                || (step.checksum.is_none() && !from.exists())
+                || is_equal(&to, step, &from).unwrap_or(false))
+    }
+
+    /// Takes the files of a publication back that the rows will never know; the source is as it was.
+    pub fn unpublish(&self, filing: &Filing) -> Result<()> {
+        for step in &filing.steps {
+            let from = self.source_dir().join(text_to_path(&step.from));
+            let to = self.music.join(&filing.target).join(&step.to);
+            // Only what the source still has: nothing may lose its last name.
+            if require_unchanged(&from, step).is_ok() && self.stands(filing, step) {
+                files::remove_file_if_there(&to).during("removing", &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what was replaced into the trash.
+    pub fn retire_replaced(&self, import_id: i64, filing: &Filing) -> Result<()> {
+        if filing.replaces.is_empty() {
+            return Ok(());
+        }
+        let trash = self.music.join(trash_of_replaced(import_id));
+        files::make_dirs(&trash).during("making", &trash)?;
+        for replaced in &filing.replaces {
+            let (old, to) = (self.music.join(&replaced.old_path), trash.join(&replaced.trash_name));
+            move_file(&old, &to)?;
+            if let Some(folder) = old.parent() {
+                files::sync_dir(folder).during("writing", folder)?;
+            }
+            here("retiring", &self.source)?;
+        }
+        sync_folders(&trash)
     }
 
     /// Removes what was staged; the source is as it was.
@@ -210,19 +235,19 @@ impl Site {
     }
 
     /// Takes the source's names away, now that the database knows the others; what is left is returned.
-    pub fn retire(&self, plan: &Plan) -> Result<Vec<String>> {
+    pub fn remove_source(&self, plan: &Plan) -> Result<Vec<String>> {
         if let Some(filing) = &plan.filing {
             let target = self.music.join(&filing.target);
             for step in &filing.steps {
-                self.retire_file(step, &target.join(&step.to))?;
-                here("retiring", &self.source)?;
+                self.remove_from_source(step, &target.join(&step.to))?;
+                here("removing", &self.source)?;
             }
         }
         plan.asides.iter().try_for_each(|aside| self.set_aside(aside))?;
         self.clear_source()
     }
 
-    fn retire_file(&self, step: &Step, kept: &Path) -> Result<()> {
+    fn remove_from_source(&self, step: &Step, kept: &Path) -> Result<()> {
         let from = self.source_dir().join(text_to_path(&step.from));
         if !from.exists() {
             return Ok(());
@@ -238,11 +263,7 @@ impl Site {
         let target = self.music.join(&aside.target);
         files::make_dirs(&target).during("making", &target)?;
         if let Some(reason) = &aside.reason {
-            let path = target.join(inbox::REASON);
-            match files::create_durably(&path, format!("{reason}\n").as_bytes()) {
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                done => done.during("writing", &path)?,
-            }
+            write_note(&target, reason)?;
         }
         for step in &aside.steps {
             let (from, to) = (self.source_dir().join(text_to_path(&step.from)), target.join(&step.to));
@@ -302,6 +323,22 @@ impl Site {
     }
 }
 
+/// Staging holds what is planned and nothing else: a picture that was half written when a process died goes.
+fn remove_strangers(staging: &Path, filing: &Filing) -> Result<()> {
+    let planned: HashSet<PathBuf> = filing
+        .steps
+        .iter()
+        .map(|step| &step.to)
+        .chain(filing.cover.as_ref().map(|cover| &cover.to))
+        .map(|to| staging.join(to))
+        .collect();
+    let found = walkdir::WalkDir::new(staging).into_iter().flatten();
+    for stranger in found.filter(|e| !e.file_type().is_dir() && !planned.contains(e.path())) {
+        files::remove_file_if_there(stranger.path()).during("removing", stranger.path())?;
+    }
+    Ok(())
+}
+
 fn require_unchanged(from: &Path, step: &Step) -> Result<()> {
     let is_same = fs::symlink_metadata(from).is_ok_and(|found| {
         let modified = found.modified().ok().and_then(|at| Timestamp::try_from(at).ok());
@@ -345,6 +382,17 @@ fn is_equal(kept: &Path, step: &Step, from: &Path) -> Result<bool> {
     Ok(kept.exists() && hash(kept)? == expected)
 }
 
+/// The reason, beside the files that it is about: whole under a name of ours, which a second run finds, then its own.
+fn write_note(folder: &Path, reason: &str) -> Result<()> {
+    let (path, part) = (folder.join(inbox::REASON), folder.join(".writing-reason"));
+    files::remove_file_if_there(&part).during("removing", &part)?;
+    if path.exists() {
+        return Ok(());
+    }
+    files::write_durably(&part, format!("{reason}\n").as_bytes()).during("writing", &part)?;
+    files::rename_noreplace(&part, &path).during("writing", &path)
+}
+
 /// Moves one file to a name that is free; done already when only the new name is there.
 fn move_file(from: &Path, to: &Path) -> Result<()> {
     if from == to {
@@ -353,9 +401,9 @@ fn move_file(from: &Path, to: &Path) -> Result<()> {
     match files::rename_noreplace(from, to) {
         // Moved before; or taken away by somebody, who then has it.
         Err(e) if e.kind() == ErrorKind::NotFound && !from.exists() => Ok(()),
-        Err(e) if e.kind() == ErrorKind::CrossesDevices => move_by_copy(from, to),
+        Err(e) if e.kind() == ErrorKind::CrossesDevices && !to.exists() => move_by_copy(from, to),
         // Moved by copying before, and stopped before the source went; or a stranger's file.
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+        Err(e) if matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::CrossesDevices) => {
             let hash = |path: &Path| files::hash_file(path).during("reading", path);
             if hash(from)? != hash(to)? {
                 return Err(Obstacle::Taken(path_to_text(to)));

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::identify::{Release, ReleaseTrack};
 use crate::library;
@@ -57,6 +58,39 @@ pub struct Filing {
     pub artwork_path: Option<String>,
     /// What is filed; just the tracks of `steps`.
     pub release: Release,
+    /// Tracks of the album that get one of these files instead of their own.
+    #[serde(default)]
+    pub replaces: Vec<Replacement>,
+    /// The rows will name it otherwise than the files' tags do: a person said so.
+    #[serde(default)]
+    pub is_renamed: bool,
+}
+
+impl Filing {
+    /// The track that a file takes the place of, by its number in `steps`.
+    pub fn replacement(&self, step: usize) -> Option<&Replacement> {
+        self.replaces.iter().find(|r| r.step == step)
+    }
+}
+
+/// A track that gets another file; the present one goes into the trash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replacement {
+    /// The number of the new file in `steps`.
+    pub step: usize,
+    /// The track's row.
+    pub track_id: i64,
+    /// Its present file, relative to MUSIC_PATH.
+    pub old_path: String,
+    /// That file's name in the trash, relative to the import's folder there.
+    pub trash_name: String,
+    /// The track's row as it was; known once it is recorded.
+    pub row: Option<Value>,
+}
+
+/// The folder in the trash for what one import replaced.
+pub fn trash_of_replaced(import_id: i64) -> String {
+    format!(".trash/replaced/{import_id}")
 }
 
 /// One file's way.

@@ -2,50 +2,172 @@
 //! transaction; before it nobody sees the album, after it everybody does.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::carry::text_in;
 use super::identify::{Release, ReleaseTrack};
-use super::import::Import;
-use super::plan::{Ending, Filing, Plan, Step};
+use super::import::{Import, State};
+use super::plan::{Ending, Filing, Plan, Replacement, Step, trash_of_replaced};
 use crate::activity;
 use crate::db::{Client, Sql};
 use crate::error::Result;
 use crate::events::{self, Audience};
 use crate::hearts;
 use crate::jobs::Context;
-use crate::library::{self, NewAlbum, NewTrack};
+use crate::library::{self, NewAlbum, NewTrack, Replaced, quality_display};
 use crate::trash;
 
+/// What became of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// They know it.
+    Recorded,
+    /// The album is not as it was planned for: nothing is written.
+    Stale,
+}
+
 /// Records what was published.
-pub async fn record(
-    context: &Context,
-    client: &mut Client,
-    import: &mut Import,
-    filing: &Filing,
-) -> Result<()> {
+pub async fn record(context: &Context, client: &mut Client, import: &mut Import) -> Result<Written> {
+    let Some(mut plan) = import.plan.clone() else { return Ok(Written::Stale) };
+    let Some(filing) = &mut plan.filing else { return Ok(Written::Stale) };
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
-    let album = new_album(filing, import);
+    let (album, others) = new_album(filing, import);
     let recorded = library::record(&tx, std::slice::from_ref(&album)).await?;
     let recorded = recorded.first().ok_or_else(|| anyhow::anyhow!("the library recorded nothing"))?;
+    if let Some(id) = filing.extends_album
+        && (recorded.album_id != id || !library::album_stands(&tx, id, &filing.target).await?)
+    {
+        return Ok(Written::Stale);
+    }
+    let replaced: Vec<Replaced<'_>> = filing
+        .replaces
+        .iter()
+        .zip(&others)
+        .map(|(r, new)| Replaced { track_id: r.track_id, old_path: &r.old_path, new, source: &import.source })
+        .collect();
+    let Some(before) = library::replace_files(&tx, &replaced).await? else { return Ok(Written::Stale) };
+    tell_upgrades(&tx, import, &album, recorded.album_id, &before, &replaced).await?;
+    for (replacement, row) in filing.replaces.iter_mut().zip(before) {
+        replacement.row = Some(row);
+    }
     if recorded.is_new {
         hearts::follow(&tx, recorded.artist_id, recorded.album_id).await?;
     }
-    import.recorded(&tx, recorded.album_id, &filing.target).await?;
-    let details = json!({
-        "import_id": import.id, "path": filing.target, "tracks": album.tracks.len(), "source": import.source,
-        "added_to_existing": !recorded.is_new,
-    });
-    let entity = Some(("album", recorded.album_id));
-    activity::record(&tx, import.requested_by, "album_imported", entity, Some(&details), None).await?;
+    tell_imported(&tx, import, &album, recorded).await?;
+    let target = filing.target.clone();
+    import.recorded(&tx, recorded.album_id, &target, plan).await?;
+    tx.commit().await?;
+    Ok(Written::Recorded)
+}
+
+async fn tell_imported(
+    tx: &impl Sql,
+    import: &Import,
+    album: &NewAlbum,
+    recorded: &library::Recorded,
+) -> Result<()> {
+    if !album.tracks.is_empty() {
+        let details = json!({
+            "import_id": import.id, "path": album.path, "tracks": album.tracks.len(), "source": import.source,
+            "added_to_existing": !recorded.is_new, "artist": album.artist, "title": album.title,
+        });
+        let entity = Some(("album", recorded.album_id));
+        activity::record(tx, import.requested_by, "album_imported", entity, Some(&details), None).await?;
+    }
     let told = json!({
         "import_id": import.id, "album_id": recorded.album_id, "album_title": album.title,
         "artist_name": album.artist, "source": import.source,
     });
-    events::publish(&tx, "import:complete", Audience::Everyone, &told).await?;
+    events::publish(tx, "import:complete", Audience::Everyone, &told).await?;
     let updated = json!({"album_ids": [recorded.album_id], "artist_ids": [recorded.artist_id]});
-    events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
+    events::publish(tx, "library:updated", Audience::Everyone, &updated).await?;
+    Ok(())
+}
+
+/// One line for the album, with each track before and after, and an event for each track.
+async fn tell_upgrades(
+    tx: &impl Sql,
+    import: &Import,
+    album: &NewAlbum,
+    album_id: i64,
+    before: &[Value],
+    replaced: &[Replaced<'_>],
+) -> Result<()> {
+    if replaced.is_empty() {
+        return Ok(());
+    }
+    let mut tracks = Vec::new();
+    for (row, new) in before.iter().zip(replaced) {
+        let (old_quality, new_quality) = (quality_in(row), quality_of(new.new));
+        let change =
+            json!({"track_id": new.track_id, "old_quality": old_quality, "new_quality": new_quality});
+        events::publish(tx, "quality:upgraded", Audience::Everyone, &change).await?;
+        tracks.push(json!({
+            "track_id": new.track_id, "title": row.get("title"),
+            "before": {"path": new.old_path, "quality": old_quality, "source": row.get("source")},
+            "after": {"path": new.new.path, "quality": new_quality, "source": new.source},
+        }));
+    }
+    let details = json!({
+        "import_id": import.id, "artist": album.artist, "title": album.title, "tracks": tracks,
+        "trash": trash_of_replaced(import.id),
+    });
+    let entity = Some(("album", album_id));
+    activity::record(tx, import.requested_by, "quality_upgrade", entity, Some(&details), None).await?;
+    Ok(())
+}
+
+/// As clients show it.
+fn quality_of(track: &NewTrack) -> String {
+    quality_display(&track.format, track.is_lossy, track.sample_rate_hz, track.bit_depth, track.bitrate_kbps)
+}
+
+/// The same, of a track's row that was kept as JSON.
+fn quality_in(row: &Value) -> String {
+    let number = |name: &str| row.get(name).and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok());
+    let is_lossy = row.get("is_lossy").and_then(Value::as_bool).unwrap_or_default();
+    let format = text_in(row, "format").unwrap_or_default();
+    quality_display(&format, is_lossy, number("sample_rate_hz"), number("bit_depth"), number("bitrate_kbps"))
+}
+
+/// The old files lie in the trash now: one entry, from which each can be brought back to its track.
+pub async fn retired(context: &Context, client: &mut Client, import: &mut Import) -> Result<()> {
+    let filing = import.plan.as_ref().and_then(|plan| plan.filing.clone());
+    let tx = client.transaction().await?;
+    context.hold(&tx).await?;
+    if let Some(filing) = filing.filter(|f| !f.replaces.is_empty()) {
+        let entry = trash::NewEntry {
+            kind: trash::Kind::Replaced,
+            path: trash_of_replaced(import.id),
+            artist: Some(filing.release.artist.clone()),
+            title: filing.release.title.clone(),
+            album_id: import.album_id,
+            import_id: Some(import.id),
+            files: filing.replaces.iter().map(in_trash).collect(),
+            snapshot: None,
+            reason: "another copy took its place".into(),
+            trashed_by: import.requested_by,
+        };
+        trash::put(&context.app, &tx, &entry).await?;
+    }
+    import.reached(&tx, State::Retired).await?;
     Ok(tx.commit().await?)
+}
+
+fn in_trash(replaced: &Replacement) -> trash::File {
+    let row = replaced.row.as_ref();
+    let text = |name: &str| row.and_then(|row| text_in(row, name));
+    trash::File {
+        name: replaced.trash_name.clone(),
+        original_path: replaced.old_path.clone(),
+        size_bytes: row.and_then(|r| r.get("size_bytes")).and_then(Value::as_u64).unwrap_or_default(),
+        // PostgreSQL writes bytes as `\x…`.
+        checksum: text("checksum").map(|hex| hex.trim_start_matches("\\x").to_owned()),
+        essence: text("essence"),
+        track_id: Some(replaced.track_id),
+        track: replaced.row.clone(),
+    }
 }
 
 /// Ends an import that filed nothing, or whose source is gone now.
@@ -68,7 +190,7 @@ pub async fn end(
         activity::record(&tx, import.requested_by, &action, None, Some(&details), None).await?;
     }
     if plan.ending == Ending::Review {
-        let told = tx.row(SUGGESTED, &[&import.id]).await?.get::<_, serde_json::Value>(0);
+        let told = tx.row(SUGGESTED, &[&import.id]).await?.get::<_, Value>(0);
         events::publish(&tx, "import:review", Audience::Admins, &told).await?;
     }
     Ok(tx.commit().await?)
@@ -137,17 +259,23 @@ fn notes(plan: &Plan, left: &[String]) -> Option<String> {
     Some(notes.join("\n")).filter(|n| !n.is_empty())
 }
 
-fn new_album(filing: &Filing, import: &Import) -> NewAlbum {
+/// The album with the tracks that it gets, and beside it the files that take the place of others, in the plan's order.
+fn new_album(filing: &Filing, import: &Import) -> (NewAlbum, Vec<NewTrack>) {
     let release = &filing.release;
-    let tracks = release.tracks.iter().zip(&filing.steps);
-    NewAlbum {
+    let (mut tracks, mut others) = (Vec::new(), Vec::new());
+    for (n, (track, step)) in release.tracks.iter().zip(&filing.steps).enumerate() {
+        let of_its_kind = if filing.replacement(n).is_some() { &mut others } else { &mut tracks };
+        of_its_kind.push(new_track(track, step, &filing.target));
+    }
+    let album = NewAlbum {
         path: filing.target.clone(),
         artwork_path: filing.artwork_path.clone(),
         source: import.source.clone(),
         imported_by: import.requested_by,
-        tracks: tracks.map(|(track, step)| new_track(track, step, &filing.target)).collect(),
+        tracks,
         ..of_release(release)
-    }
+    };
+    (album, others)
 }
 
 /// What a release says of its album; where it lies and what is in it is not in there.

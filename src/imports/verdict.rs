@@ -162,6 +162,11 @@ async fn send(tx: &impl Sql, import_id: i64, verdict: &Verdict) -> Result<i64> {
 }
 
 impl Approval {
+    /// Whether it says other names than the files' tags may.
+    pub(super) fn names_something(&self) -> bool {
+        self.artist.is_some() || self.album.is_some() || self.year.is_some() || self.use_runner_up
+    }
+
     /// What the files are, now that a person has said so: no doubt is left.
     pub(super) fn apply(&self, identified: &mut Identified) {
         let said = |field, value| Evidence::certain(field, Some(value), Witness::Person);

@@ -40,10 +40,16 @@ pub struct ExistingAlbum {
     pub id: i64,
     /// Its artist's row.
     pub artist_id: i64,
+    /// Its artist, as written.
+    pub artist: String,
+    /// MusicBrainz artist id.
+    pub artist_musicbrainz_id: Option<Uuid>,
     /// The title, as written.
     pub title: String,
     /// Year of release.
     pub year: Option<i32>,
+    /// MusicBrainz release id.
+    pub musicbrainz_id: Option<Uuid>,
     /// The folder, relative to MUSIC_PATH.
     pub path: String,
     /// The cover, relative to MUSIC_PATH.
@@ -85,6 +91,10 @@ pub struct ExistingTrack {
     pub channels: Option<i32>,
     /// By format or by source.
     pub is_lossy: bool,
+    /// Twelve characters.
+    pub isrc: Option<String>,
+    /// MusicBrainz recording id.
+    pub recording_id: Option<Uuid>,
 }
 
 /// A track whose audio is known, wherever it is filed.
@@ -100,20 +110,25 @@ pub struct KnownEssence {
     pub path: String,
 }
 
-const BY_MUSICBRAINZ: &str = "select id, artist_id, title, year, path, artwork_path, total_tracks from album
-    where musicbrainz_id = $1 order by id limit 1";
-const BY_BARCODE: &str = "select id, artist_id, title, year, path, artwork_path, total_tracks from album
-    where barcode = $1 and ($2::uuid is null or musicbrainz_id is null) order by id limit 1";
+const BY_MUSICBRAINZ: &str = "select a.id, a.artist_id, r.name, r.musicbrainz_id, a.title, a.year, a.musicbrainz_id, a.path, a.artwork_path,
+        a.total_tracks
+    from album a join artist r on r.id = a.artist_id
+    where a.musicbrainz_id = $1 order by a.id limit 1";
+const BY_BARCODE: &str = "select a.id, a.artist_id, r.name, r.musicbrainz_id, a.title, a.year, a.musicbrainz_id, a.path, a.artwork_path,
+        a.total_tracks
+    from album a join artist r on r.id = a.artist_id
+    where a.barcode = $1 and ($2::uuid is null or a.musicbrainz_id is null) order by a.id limit 1";
 // A year that is known on both sides must agree; an equal one goes before an unknown one. Two releases that MusicBrainz
 // tells apart are two albums, whatever their names.
-const BY_TEXT: &str = "select a.id, a.artist_id, a.title, a.year, a.path, a.artwork_path, a.total_tracks
+const BY_TEXT: &str = "select a.id, a.artist_id, r.name, r.musicbrainz_id, a.title, a.year, a.musicbrainz_id, a.path, a.artwork_path,
+        a.total_tracks
     from artist r join album a on a.artist_id = r.id
     where r.name_key = $1 and a.title_key = $2 and (a.year = $3 or a.year is null or $3 is null)
       and ($4::uuid is null or a.musicbrainz_id is null)
     order by a.year is not distinct from $3 desc, a.id limit 1";
 const TRACKS: &str =
     "select id, disc_number, track_number, title, essence, path, duration_ms, format, sample_rate_hz,
-        bit_depth, bitrate_kbps, channels, is_lossy
+        bit_depth, bitrate_kbps, channels, is_lossy, isrc, musicbrainz_id
     from track where album_id = $1 order by disc_number, track_number, id";
 const WITH_ESSENCE: &str =
     "select essence, id, album_id, path from track where essence = any($1) order by essence, id";
@@ -126,11 +141,14 @@ pub async fn find_twin(client: &impl Sql, asked: &TwinQuery<'_>) -> Result<Optio
     Ok(Some(ExistingAlbum {
         id,
         artist_id: row.get(1),
-        title: row.get(2),
-        year: row.get(3),
-        path: row.get(4),
-        artwork_path: row.get(5),
-        total_tracks: row.get(6),
+        artist: row.get(2),
+        artist_musicbrainz_id: row.get(3),
+        title: row.get(4),
+        year: row.get(5),
+        musicbrainz_id: row.get(6),
+        path: row.get(7),
+        artwork_path: row.get(8),
+        total_tracks: row.get(9),
         likeness,
         tracks,
     }))
@@ -185,6 +203,8 @@ impl From<&Row> for ExistingTrack {
             bitrate_kbps: row.get(10),
             channels: row.get(11),
             is_lossy: row.get(12),
+            isrc: row.get(13),
+            recording_id: row.get(14),
         }
     }
 }

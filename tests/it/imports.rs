@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barbossa::app::App;
+use barbossa::hearts::ReconcileLinks;
 use barbossa::imports::{Adopt, ImportRelease, SortLoose, Sweep, http, sweep};
 use barbossa::jobs::{self, End, Queue, Registry, Worker, enqueue};
 use barbossa::{audio, auth};
@@ -35,8 +36,12 @@ impl Inbox {
     }
 
     fn start_worker(&self) {
-        let registry =
-            Registry::new().with::<ImportRelease>().with::<SortLoose>().with::<Sweep>().with::<Adopt>();
+        let registry = Registry::new()
+            .with::<ImportRelease>()
+            .with::<SortLoose>()
+            .with::<Sweep>()
+            .with::<Adopt>()
+            .with::<ReconcileLinks>();
         let worker = Worker::new(self.app.clone(), registry, &[Queue::Imports], 4);
         let stop = self.town.stop();
         tokio::spawn(async move { worker.run(stop).await });

@@ -26,10 +26,12 @@ mod migrations;
 mod reports;
 #[cfg(feature = "failpoints")]
 mod model;
+mod rescan;
 mod search;
 mod server;
 mod sql;
 mod tidy;
 mod trash;
+mod upgrade;
 mod verdicts;
 mod watch;

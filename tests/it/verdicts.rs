@@ -8,17 +8,17 @@ use crate::harness::audio::{Format, Song};
 use crate::imports::Inbox;
 
 /// The id of a person to decide.
-async fn somebody(inbox: &Inbox) -> i64 {
+pub async fn somebody(inbox: &Inbox) -> i64 {
     let password = "correct horse battery".to_owned().into();
     let new = barbossa::auth::NewUser { username: "ada", password: &password, is_admin: true };
     barbossa::auth::create_user(&inbox.app.db.get().await.unwrap(), new).await.unwrap().id
 }
 
-async fn last_id(inbox: &Inbox) -> i64 {
+pub async fn last_id(inbox: &Inbox) -> i64 {
     inbox.town.value("select max(id) from import").await
 }
 
-async fn approved(inbox: &Inbox, id: i64, approval: &Approval) -> End {
+pub async fn approved(inbox: &Inbox, id: i64, approval: &Approval) -> End {
     let job = imports::approve(&inbox.app.db.get().await.unwrap(), id, approval).await.unwrap();
     inbox.ended(job).await
 }
