@@ -5,6 +5,9 @@ use barbossa::imports::{Adopt, ImportRelease};
 use barbossa::jobs::{Job, enqueue};
 use barbossa::{hearts, imports, trash};
 use http::Method;
+use lofty::config::WriteOptions;
+use lofty::prelude::{Accessor, AudioFile, TaggedFileExt};
+use serde_json::json;
 
 use super::house::House;
 use super::stock::{ALBUMS, Grade, stock};
@@ -26,7 +29,7 @@ const STEPS: &[&str] = &[
 impl House {
     /// One deed, and what follows from it.
     pub async fn step(&mut self, _number: u64) {
-        match self.chance.below(20) {
+        match self.chance.below(26) {
             0..=6 => self.buy().await,
             7..=9 => self.heart().await,
             10 => self.unheart().await,
@@ -36,6 +39,10 @@ impl House {
             14..=15 => self.delete().await,
             16..=17 => self.restore().await,
             18 => self.throw_away().await,
+            19..=20 => self.edit().await,
+            21..=22 => self.undo().await,
+            23 => self.foreign_edit().await,
+            24 => self.foreign_move().await,
             _ => self.tidy().await,
         }
     }
@@ -218,6 +225,76 @@ impl House {
             );
             self.hearted.extend(hearts);
         }
+    }
+
+    /// A member corrects a name, of an album or a track.
+    async fn edit(&mut self) {
+        let rows = self.rows().await;
+        let Some(row) = self.chance.one_of(&rows).cloned() else { return };
+        let word = ["Ⅱ", "(live)", "été", "٣", "CON", "?"][self.chance.below(6)];
+        let (path, change) = if self.chance.one_in(2) {
+            let title = self
+                .town_value::<String>(&format!("select title from album where id = {}", row.album_id))
+                .await;
+            let title = if title.chars().count() > 40 { word.to_owned() } else { format!("{title} {word}") };
+            (format!("/api/metadata/albums/{}", row.album_id), json!({"title": title}))
+        } else {
+            (format!("/api/metadata/tracks/{}", row.id), json!({"title": format!("Song {word}")}))
+        };
+        self.note("edit", format!("{path} {change}"));
+        let person = self.users[self.chance.below(2)].clone();
+        let answer = self.ask(&person, Method::PUT, &path, Some(change)).await;
+        self.note("answer", format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+        self.let_pass().await;
+    }
+
+    /// Somebody wants it back as it was: byte for byte.
+    async fn undo(&mut self) {
+        let person = self.users[self.chance.below(2)].clone();
+        let listed = self.ask(&person, Method::GET, "/api/edits", None).await.expect(200);
+        let edits: Vec<i64> =
+            listed["items"].as_array().unwrap().iter().map(|e| e["id"].as_i64().unwrap()).collect();
+        let Some(edit) = self.chance.one_of(&edits).copied() else { return };
+        self.note("undo", format!("edit {edit}"));
+        let answer = self.ask(&person, Method::POST, &format!("/api/edits/{edit}/undo"), None).await;
+        self.note("answer", format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+        self.let_pass().await;
+    }
+
+    /// Another program writes tags into a file of the library, in its place.
+    async fn foreign_edit(&mut self) {
+        let rows = self.rows().await;
+        let Some(row) = self.chance.one_of(&rows).cloned() else { return };
+        self.note("foreign edit", row.path.clone());
+        let path = self.music().join(&row.path);
+        let title = format!("Foreign {}", self.chance.below(1000));
+        let mut file = lofty::read_from_path(&path).unwrap();
+        let tag = file.primary_tag_mut().unwrap();
+        tag.set_title(title.clone());
+        file.save_to_path(&path, WriteOptions::default()).unwrap();
+        self.enqueue(&Adopt::everything()).await;
+        self.let_pass().await;
+        let rows = self.rows().await;
+        let now = rows.iter().find(|r| r.id == row.id).map(|r| r.title.as_str());
+        assert_eq!(now, Some(title.as_str()), "the row does not follow\n{}", self.last_deeds());
+    }
+
+    /// Another program gives a file another name.
+    async fn foreign_move(&mut self) {
+        let rows = self.rows().await;
+        let Some(row) = self.chance.one_of(&rows).cloned() else { return };
+        let (folder, name) = row.path.rsplit_once('/').unwrap();
+        let moved = format!("{folder}/x{} {name}", self.chance.below(1000));
+        if moved.len() > 220 {
+            return;
+        }
+        self.note("foreign move", format!("{} to {moved}", row.path));
+        files::rename_noreplace(&self.music().join(&row.path), &self.music().join(&moved)).unwrap();
+        self.enqueue(&Adopt::everything()).await;
+        self.let_pass().await;
+        let rows = self.rows().await;
+        let now = rows.iter().find(|r| r.id == row.id).map(|r| r.path.as_str());
+        assert_eq!(now, Some(moved.as_str()), "the row does not follow\n{}", self.last_deeds());
     }
 
     /// What is in the trash goes for good: because an admin says so, or because it is old.
