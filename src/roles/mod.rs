@@ -7,7 +7,8 @@ pub mod api;
 pub mod beat;
 pub mod cli;
 mod music;
-mod rooms;
+/// What the rooms bring along.
+pub mod rooms;
 mod sandbox;
 pub mod watcher;
 pub mod worker;

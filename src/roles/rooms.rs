@@ -8,7 +8,7 @@ use crate::jobs::{self, Registry};
 use crate::{activity, auth, edits, hearts, imports, library, members, trash};
 
 /// Beneath `/api`.
-pub(super) fn routes() -> Router<App> {
+pub fn routes() -> Router<App> {
     Router::new()
         .merge(auth::http::routes())
         .merge(members::routes())
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 /// The kinds of jobs that there are.
-pub(super) fn jobs() -> Registry {
+pub fn jobs() -> Registry {
     Registry::new()
         .with::<jobs::Prune>()
         .with::<jobs::Vacuum>()
@@ -46,7 +46,7 @@ pub(super) fn jobs() -> Registry {
 }
 
 /// When the clock enqueues what, in UTC.
-pub(super) fn timetable() -> Vec<Timed> {
+pub fn timetable() -> Vec<Timed> {
     let rooms = [
         Timed::new::<imports::Sweep>("*/5 * * * *"),
         Timed::new::<edits::ExpireEdits>("40 2 * * *"),

@@ -8,11 +8,9 @@ use axum::Router;
 use barbossa::app::App;
 use barbossa::audio;
 use barbossa::auth::{self, NewUser};
-use barbossa::hearts::{AuditLinks, ReconcileLinks};
-use barbossa::imports::{Adopt, ImportRelease, SortLoose, Sweep, sweep};
-use barbossa::jobs::{Queue, Registry, Worker};
-use barbossa::library::{self, ReadEssences};
-use barbossa::{edits, hearts, imports, trash};
+use barbossa::imports::sweep;
+use barbossa::jobs::{Queue, Worker};
+use barbossa::roles::rooms;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -84,28 +82,8 @@ impl House {
         town.settings_mut().imports.settle_seconds = 0;
         town.settings_mut().imports.settle_incomplete_seconds = 0;
         let app = town.app();
-        let registry = Registry::new()
-            .with::<ReadEssences>()
-            .with::<ReconcileLinks>()
-            .with::<AuditLinks>()
-            .with::<ImportRelease>()
-            .with::<SortLoose>()
-            .with::<Sweep>()
-            .with::<Adopt>()
-            .with::<trash::Delete>()
-            .with::<trash::Restore>()
-            .with::<trash::Remove>()
-            .with::<trash::Expire>()
-            .with::<edits::ApplyEdits>()
-            .with::<edits::ExpireEdits>();
-        let worker = Worker::new(app.clone(), registry, &[Queue::Imports, Queue::Maintenance], 2);
-        let api = library::routes()
-            .merge(hearts::routes())
-            .merge(auth::http::routes())
-            .merge(imports::http::routes())
-            .merge(edits::routes())
-            .merge(trash::routes());
-        let anyone = Client::new(Router::new().nest("/api", api).with_state(app.clone()));
+        let worker = Worker::new(app.clone(), rooms::jobs(), &[Queue::Imports, Queue::Maintenance], 2);
+        let anyone = Client::new(Router::new().nest("/api", rooms::routes()).with_state(app.clone()));
         let mut users = Vec::new();
         for (name, is_admin) in [("ann", true), ("bob", false)] {
             let client = app.db.get().await.unwrap();
