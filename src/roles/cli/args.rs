@@ -69,6 +69,9 @@ pub enum Command {
     /// What was deleted, replaced or came twice
     #[command(subcommand)]
     Trash(Trash),
+    /// Files held against their checksums, and what to do about damaged ones
+    #[command(subcommand)]
+    Integrity(Integrity),
     /// What is running, waiting and there
     Status(Output),
     /// Try everything that has to work, and say what does not
@@ -497,4 +500,36 @@ pub struct RescanArgs {
     pub accept_missing: bool,
     #[command(flatten)]
     pub output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Integrity {
+    /// How much was verified, and what is damaged
+    Status(Output),
+    /// Read files now: this night's slice, all, or those of some tracks; exit status 1 when one is damaged
+    Verify {
+        /// Every file
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Ids of tracks
+        ids: Vec<i64>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List damaged files with their ways back
+    List(Output),
+    /// Put a good copy in the place of a damaged file, which goes into the trash
+    Repair {
+        /// The damage's id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a file as it is now; one that is missing leaves the library
+    Accept {
+        /// The damage's id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
 }
