@@ -41,6 +41,8 @@ pub(super) fn jobs() -> Registry {
         .with::<imports::ImportRelease>()
         .with::<imports::SortLoose>()
         .with::<imports::Sweep>()
+        .with::<imports::ReturnFromTrash>()
+        .with::<imports::UndoApproval>()
         .with::<imports::Adopt>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()

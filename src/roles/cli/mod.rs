@@ -18,6 +18,7 @@ mod library;
 mod migrate;
 mod privileges;
 mod reports;
+mod review;
 mod role;
 mod setup;
 mod status;
@@ -73,6 +74,7 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
         Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
         Command::Integrity(command) => desk::with_app(|app| integrity::run(app, command)),
+        Command::Review(command) => desk::with_app(|app| review::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api
         | Command::Worker(_)
