@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::adopt::RescanArgs;
+use super::integrity::Integrity;
 use crate::jobs::Queue;
 
 /// One household, one music collection, everyone's own library.
@@ -569,51 +571,5 @@ pub enum Gen {
     Completions {
         /// Where to
         dir: PathBuf,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct RescanArgs {
-    /// A folder beneath MUSIC_PATH/artists; else all of it
-    pub dir: Option<PathBuf>,
-    /// Only say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Files that are gone are gone, however many they are
-    #[arg(long)]
-    pub accept_missing: bool,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Integrity {
-    /// How much was verified, and what is damaged
-    Status(Output),
-    /// Read files now: this night's slice, all, or those of some tracks; exit status 1 when one is damaged
-    Verify {
-        /// Every file
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-        /// Ids of tracks
-        ids: Vec<i64>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// List damaged files with their ways back
-    List(Output),
-    /// Put a good copy in the place of a damaged file, which goes into the trash
-    Repair {
-        /// The damage's id
-        id: i64,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Take a file as it is now; one that is missing leaves the library
-    Accept {
-        /// The damage's id
-        id: i64,
-        #[command(flatten)]
-        output: Output,
     },
 }

@@ -1,13 +1,47 @@
 //! `barbossa integrity`: what was verified, what is damaged, and the ways back.
 
+use clap::Subcommand;
 use serde_json::Value;
 
-use super::args::{Integrity, Output};
+use super::args::Output;
 use super::exit::{Status, failure};
 use super::{job, terminal};
 use crate::app::App;
 use crate::integrity::{Repair, Scope, VerifySlice, accept, damages, summary};
 use crate::jobs;
+
+/// What may be asked of it.
+#[derive(Debug, Subcommand)]
+pub enum Integrity {
+    /// How much was verified, and what is damaged
+    Status(Output),
+    /// Read files now: this night's slice, all, or those of some tracks; exit status 1 when one is damaged
+    Verify {
+        /// Every file
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Ids of tracks
+        ids: Vec<i64>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List damaged files with their ways back
+    List(Output),
+    /// Put a good copy in the place of a damaged file, which goes into the trash
+    Repair {
+        /// The damage's id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a file as it is now; one that is missing leaves the library
+    Accept {
+        /// The damage's id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+}
 
 /// So many damages are listed.
 const LISTED: i64 = 1000;
