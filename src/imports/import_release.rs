@@ -19,6 +19,7 @@ use super::tree::{Entry, Tree};
 use super::verdict::{Approval, Verdict};
 use super::{inbox, require_library};
 use crate::db::{Client, Sql};
+use crate::edits;
 use crate::error::Result;
 use crate::files::{self, path_to_text, safe_component};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
@@ -216,6 +217,12 @@ impl ImportRelease {
         let tx = client.transaction().await?;
         let promised = import.promised_places(&tx).await?;
         let twin = find_twin(&tx, &identified).await?;
+        // Its folder may be about to get another name.
+        if let Some(twin) = &twin
+            && edits::is_pending(&tx, &[twin.id]).await?
+        {
+            return Ok(not_yet("its album is being edited", SOON));
+        }
         let essences: Vec<String> =
             candidate.tracks.iter().filter_map(|t| Some(t.digest.as_ref()?.essence.clone())).collect();
         let known = library::tracks_with_essence(&tx, &essences).await?;
