@@ -24,6 +24,7 @@ mod library;
 mod lifecycle;
 mod migrations;
 mod reports;
+mod review;
 #[cfg(feature = "failpoints")]
 mod model;
 mod rescan;
