@@ -19,6 +19,7 @@ mod health;
 mod hearts;
 mod identify;
 mod imports;
+mod integrity;
 mod jobs;
 mod library;
 mod lifecycle;
