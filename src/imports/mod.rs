@@ -7,6 +7,7 @@
 
 mod adopt;
 mod carry;
+mod cue;
 mod decide;
 mod draw;
 mod ears;
@@ -25,6 +26,7 @@ mod record;
 mod settle;
 mod show;
 pub mod show_http;
+mod split;
 mod stops;
 mod sweep;
 mod tree;

@@ -1,6 +1,8 @@
 //! Sixth station: the library's rows, the hearts of followers, the activity log and the announcement, in one
 //! transaction; before it nobody sees the album, after it everybody does.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,6 +14,7 @@ use crate::activity;
 use crate::db::{Client, Sql};
 use crate::error::Result;
 use crate::events::{self, Audience};
+use crate::files::text_to_path;
 use crate::hearts;
 use crate::jobs::Context;
 use crate::library::{self, NewAlbum, NewTrack, Replaced, quality_display};
@@ -181,7 +184,12 @@ pub async fn end(
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
     let path = plan.asides.first().filter(|_| plan.ending != Ending::Done).map(|a| a.target.as_str());
-    let notes = notes(plan, left);
+    let mut notes = notes(plan, left);
+    if plan.stays && import.lies_where_music_arrives {
+        let advice = stays(plan, &context.app.music().join(text_to_path(source)));
+        tracing::warn!(path = source, "{advice}");
+        notes = Some(advice);
+    }
     tell_trash(context, &tx, import, source, plan).await?;
     import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
     if plan.ending != Ending::Done {
@@ -235,6 +243,15 @@ async fn tell_trash(
         trash::put(&context.app, tx, &entry).await?;
     }
     Ok(())
+}
+
+/// What a person can do about files that could only be copied, or only be looked at.
+fn stays(plan: &Plan, folder: &Path) -> String {
+    let told = match plan.ending {
+        Ending::Done | Ending::Duplicate => "imported; the originals could not be removed",
+        Ending::Review | Ending::Rejected => "it stays where it is, since its files could not be moved",
+    };
+    format!("{told}: chmod -R g+w '{}'", folder.display())
 }
 
 const NAMES: &str = "select suggested_artist, suggested_album from import where id = $1";

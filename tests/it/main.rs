@@ -13,14 +13,19 @@ mod collection;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod events;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod health;
 mod hearts;
 mod identify;
 mod imports;
 mod jobs;
+#[cfg(feature = "failpoints")]
+mod killed;
 mod library;
 mod lifecycle;
 mod migrations;
+mod releases;
 mod reports;
 #[cfg(feature = "failpoints")]
 mod model;
@@ -32,3 +37,5 @@ mod trash;
 mod upgrade;
 mod verdicts;
 mod watch;
+#[cfg(feature = "failpoints")]
+mod yard;
