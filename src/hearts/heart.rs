@@ -169,3 +169,19 @@ pub async fn follow(tx: &impl Sql, artist_id: i64, album_id: i64) -> Result<Vec<
     }
     Ok(followers)
 }
+
+// The trigger `heart_placed` asks for the track's album, which is the new one already.
+const KEEP_WITH_TRACKS: &str = "insert into heart (user_id, track_id)
+    select h.user_id, t.id
+    from unnest($1::bigint[], $2::bigint[]) m (track_id, left_album_id)
+        join track t on t.id = m.track_id and t.album_id <> m.left_album_id
+        join heart h on h.album_id = m.left_album_id
+    where not exists (select from heart x where x.user_id = h.user_id and x.album_id = t.album_id)
+    order by 1, 2 on conflict do nothing";
+
+/// Hearts follow tracks that have left a hearted album: each track with the album that it left. For whoever moves them,
+/// in the same transaction and after the tracks' rows.
+pub async fn keep_with_tracks(tx: &impl Sql, moved: &[(i64, i64)]) -> Result<()> {
+    let (track_ids, album_ids): (Vec<i64>, Vec<i64>) = moved.iter().copied().unzip();
+    tx.run(KEEP_WITH_TRACKS, &[&track_ids, &album_ids]).await.map(drop)
+}

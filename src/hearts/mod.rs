@@ -21,6 +21,6 @@ mod tree;
 
 pub use audit::{AuditLinks, audit};
 pub use bring_back::bring_back;
-pub use heart::follow;
+pub use heart::{follow, keep_with_tracks};
 pub use http::routes;
 pub use reconcile::ReconcileLinks;

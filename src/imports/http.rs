@@ -26,6 +26,7 @@ pub fn routes() -> Router<App> {
         .route("/import/review", get(reviews))
         .route("/import/review/failed", get(failed))
         .route("/import/review/{id}", get(review))
+        .merge(super::adopt::routes())
 }
 
 #[derive(Deserialize)]

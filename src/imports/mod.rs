@@ -33,7 +33,7 @@ mod tree;
 mod verdict;
 mod watch;
 
-pub use adopt::Adopt;
+pub use adopt::{Adopt, Report as AdoptReport, preview};
 pub use identify::{Evidence, RunnerUp, Witness};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};

@@ -135,7 +135,8 @@ const UNFINISHED: &[&str] = &[
     "opdownload",
 ];
 
-fn kind(path: &Path) -> Kind {
+/// What the name of a file says of it.
+pub fn kind(path: &Path) -> Kind {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     if is_junk(&name) {

@@ -1,5 +1,5 @@
-//! The master library: artists, albums, tracks, search, artwork, streaming. Owns `library`, `artist`, `album`, `track`
-//! and `MUSIC_PATH/artists`.
+//! The master library: artists, albums, tracks, search, artwork, streaming. Owns `library`, `artist`, `album`, `track`,
+//! `damage` and `MUSIC_PATH/artists`.
 //!
 //! Invariants: paths in the rows are relative to MUSIC_PATH, lie beneath `artists/` and are opened beneath it and
 //! nowhere else; a row keeps its id whatever is recorded again; totals are kept by triggers and never counted; no name
@@ -8,9 +8,12 @@
 mod album;
 mod artist;
 mod artwork;
+mod damage;
 mod duplicates;
+mod examine;
 mod http;
 mod incomplete;
+mod judge;
 mod lookup;
 mod mount;
 mod naming;
@@ -18,6 +21,7 @@ mod new;
 mod page;
 mod read_essences;
 mod record;
+mod relocate;
 mod removal;
 mod reports;
 mod replace;
@@ -28,9 +32,12 @@ mod track;
 
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
+pub use damage::{Ending, NewDamage, end_damage, report_damage};
 pub use duplicates::{Group, Place, Why, duplicates};
+pub use examine::{examine, modified_us};
 pub use http::routes;
 pub use incomplete::{Incomplete, Missing, incomplete};
+pub use judge::{DamageKind, Expected, Reading, Verdict, judge};
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,
 };
@@ -40,6 +47,10 @@ pub use new::{NewAlbum, NewTrack};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
 pub use read_essences::ReadEssences;
 pub use record::{Recorded, record};
+pub use relocate::{
+    Move, RenewedFile, forget_empty_albums, forget_reading, forget_tracks, mark_missing, mark_present,
+    move_albums, move_tracks, renew_file,
+};
 pub use removal::{
     Returned, Returning, Standing, bring_back, lock_for_removal, remove_artist_without_albums, remove_tracks,
     return_files,

@@ -487,7 +487,7 @@ const RECORD_TRACKS: &str = "insert into track as t (album_id, title, title_key,
         essence = case when excluded.essence is null and t.size_bytes = excluded.size_bytes
             and t.modified_at = excluded.modified_at then t.essence else excluded.essence end,
         isrc = excluded.isrc, composer = excluded.composer, genre = excluded.genre,
-        musicbrainz_id = excluded.musicbrainz_id, updated_at = now()
+        musicbrainz_id = excluded.musicbrainz_id, missing_since = null, updated_at = now()
     returning id, path";
 
 /// A track of the batch with the album that it belongs to.

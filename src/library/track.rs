@@ -48,6 +48,8 @@ pub struct Track<'r> {
     pub source_quality: Option<String>,
     /// The user has a heart on the track or on its album.
     pub is_hearted: bool,
+    /// Its file is away.
+    pub missing: bool,
 }
 
 impl<'r> From<&'r Row> for Track<'r> {
@@ -74,6 +76,7 @@ impl<'r> From<&'r Row> for Track<'r> {
             source: row.get(15),
             source_quality: source_quality(format, is_lossy, sample_rate, bit_depth, bitrate),
             is_hearted: row.get(16),
+            missing: row.get(17),
         }
     }
 }
@@ -92,7 +95,8 @@ const BY_IDS: &str = "select t.id, t.title, t.track_number, t.disc_number, t.alb
         coalesce(t.artist_name, r.name), a.artwork_path, t.sample_rate_hz, t.bit_depth, t.bitrate_kbps, t.format,
         t.is_lossy, t.source,
         coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
-            (select true from heart h where h.user_id = $1 and h.album_id = t.album_id), false)
+            (select true from heart h where h.user_id = $1 and h.album_id = t.album_id), false),
+        t.missing_since is not null
     from unnest($2::bigint[]) with ordinality asked (id, place)
         join track t on t.id = asked.id join album a on a.id = t.album_id join artist r on r.id = a.artist_id
     order by asked.place";
@@ -165,6 +169,7 @@ struct TrackBrief<'r> {
     is_lossy: bool,
     quality_display: String,
     is_hearted: bool,
+    missing: bool,
 }
 
 impl<'r> From<&'r Row> for TrackBrief<'r> {
@@ -186,6 +191,7 @@ impl<'r> From<&'r Row> for TrackBrief<'r> {
             is_lossy,
             quality_display: quality_display(format, is_lossy, sample_rate, bit_depth, bitrate),
             is_hearted: row.get(12),
+            missing: row.get(13),
         }
     }
 }
@@ -194,7 +200,8 @@ const OF_ALBUM: &str =
     "select t.id, t.title, t.artist_name, t.track_number, t.disc_number, t.duration_ms, t.path,
         t.sample_rate_hz, t.bit_depth, t.bitrate_kbps, t.format, t.is_lossy,
         coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
-            (select true from heart h where h.user_id = $1 and h.album_id = $2), false)
+            (select true from heart h where h.user_id = $1 and h.album_id = $2), false),
+        t.missing_since is not null
     from track t where t.album_id = $2 order by t.disc_number, t.track_number, t.id";
 
 impl TracksOfAlbum {

@@ -10,7 +10,9 @@ use crate::harness::audio::{Song, album, cover};
 use crate::imports::Inbox;
 
 async fn adopt(inbox: &Inbox, dir: &str) -> Value {
-    let id = enqueue(&inbox.app.db.get().await.unwrap(), &Adopt { dir: dir.into() }).await.unwrap();
+    let id = enqueue(&inbox.app.db.get().await.unwrap(), &Adopt { dir: dir.into(), accept_missing: false })
+        .await
+        .unwrap();
     match inbox.ended(id).await {
         End::Completed(sum) => sum,
         other => panic!("{other:?}"),
@@ -89,7 +91,10 @@ async fn only_what_changed_is_read_again_and_ids_stay() {
 async fn only_folders_of_the_library_can_be_adopted() {
     let inbox = Inbox::new().await;
     for dir in ["users", "artists/../users", "/"] {
-        let id = enqueue(&inbox.app.db.get().await.unwrap(), &Adopt { dir: dir.into() }).await.unwrap();
+        let id =
+            enqueue(&inbox.app.db.get().await.unwrap(), &Adopt { dir: dir.into(), accept_missing: false })
+                .await
+                .unwrap();
         assert!(matches!(inbox.ended(id).await, End::Cancelled(_)), "{dir}");
     }
 }

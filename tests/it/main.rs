@@ -29,6 +29,7 @@ mod releases;
 mod reports;
 #[cfg(feature = "failpoints")]
 mod model;
+mod rescan;
 mod search;
 mod server;
 mod sql;

@@ -216,6 +216,9 @@ pub struct ImportArgs {
     /// Index a library beneath MUSIC_PATH/artists that is filed already; no file is moved
     #[arg(long, value_name = "DIR")]
     pub adopt: Option<PathBuf>,
+    /// With --adopt: only say what would be done
+    #[arg(long, requires = "adopt")]
+    pub dry_run: bool,
     /// Wait until it has ended, and say how (always so with --adopt)
     #[arg(long)]
     pub wait: bool,
@@ -249,6 +252,8 @@ pub enum Imports {
 pub enum Library {
     /// Make the folders of all users equal to their hearts
     Relink(Output),
+    /// Follow what others have done to the files: new, changed, moved, missing
+    Rescan(RescanArgs),
     /// The same music more than once, and what could be freed
     Duplicates {
         /// Only one part of the report
@@ -355,4 +360,18 @@ pub enum Gen {
         /// Where to
         dir: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct RescanArgs {
+    /// A folder beneath MUSIC_PATH/artists; else all of it
+    pub dir: Option<PathBuf>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Files that are gone are gone, however many they are
+    #[arg(long)]
+    pub accept_missing: bool,
+    #[command(flatten)]
+    pub output: Output,
 }

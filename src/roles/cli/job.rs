@@ -43,7 +43,8 @@ pub async fn follow(app: &App, id: i64, bar: &ProgressBar) -> anyhow::Result<Val
     }
 }
 
-fn show(bar: &ProgressBar, progress: Option<Value>) {
+/// Moves the bar by what a job says of its progress.
+pub fn show(bar: &ProgressBar, progress: Option<Value>) {
     let Some(progress) = progress else { return };
     let number = |name: &str| progress.get(name).and_then(Value::as_u64);
     if let Some(total) = number("total") {

@@ -1,10 +1,10 @@
-//! `barbossa library`: everyone's folder made equal to their hearts, reports, deletions.
+//! `barbossa library`: everyone's folder made equal to their hearts, the rows made equal to the files, reports, deletions.
 
 use serde_json::{Value, json};
 
 use super::args::{Library, Output};
 use super::exit::Status;
-use super::{job, reports, terminal, trash};
+use super::{adopt, job, reports, terminal, trash};
 use crate::app::App;
 use crate::hearts;
 
@@ -21,6 +21,7 @@ const COUNTED: &[(&str, &str)] = &[
 pub async fn run(app: App, command: Library) -> anyhow::Result<Status> {
     match command {
         Library::Relink(output) => relink(&app, output).await,
+        Library::Rescan(args) => adopt::rescan(&app, args).await,
         Library::Duplicates { why, limit, output } => {
             reports::duplicates(&app, why.as_deref(), limit, output).await
         }

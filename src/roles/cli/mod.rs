@@ -1,5 +1,6 @@
 //! The command line: which command was asked for, with which rights it runs, and how it ends.
 
+mod adopt;
 mod args;
 mod backup;
 mod check;

@@ -112,7 +112,7 @@ impl House {
     async fn rescan(&mut self) {
         self.note("rescan", String::new());
         let before = self.rows().await;
-        self.enqueue(&Adopt { dir: "artists".into() }).await;
+        self.enqueue(&Adopt::everything()).await;
         self.let_pass().await;
         assert_eq!(before, self.rows().await, "a rescan changed rows\n{}", self.last_deeds());
     }
@@ -128,7 +128,7 @@ impl House {
         files::rename_noreplace(&artists.0, &artists.1).unwrap();
         self.enqueue(&ImportRelease { path: path.clone(), source: "import".into(), requested_by: None })
             .await;
-        self.enqueue(&Adopt { dir: "artists".into() }).await;
+        self.enqueue(&Adopt::everything()).await;
         self.enqueue(&hearts::AuditLinks {}).await;
         self.let_pass().await;
         assert_eq!(before, self.rows().await, "rows changed while the disk was away\n{}", self.last_deeds());

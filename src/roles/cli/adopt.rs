@@ -1,0 +1,114 @@
+//! `barbossa import --adopt` and `barbossa library rescan`: the library is indexed where it lies; or it is said what
+//! that would do.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::args::{Output, RescanArgs};
+use super::exit::{Status, failure};
+use super::import::within_music;
+use super::{job, terminal};
+use crate::app::App;
+use crate::imports::{self, Adopt, AdoptReport};
+use crate::jobs;
+
+pub async fn adopt(app: &App, path: &Path, is_dry: bool, output: Output) -> anyhow::Result<Status> {
+    let dir = within_music(app, path)?;
+    if dir != "artists" && !dir.starts_with("artists/") {
+        let message =
+            format!("A library is adopted where it lies: beneath {}.", app.music().join("artists").display());
+        return Err(failure(Status::Usage, message));
+    }
+    look(app, Adopt { dir, accept_missing: false }, is_dry, output).await
+}
+
+pub async fn rescan(app: &App, args: RescanArgs) -> anyhow::Result<Status> {
+    let dir = match &args.dir {
+        Some(dir) => within_music(app, &std::path::absolute(dir)?)?,
+        None => Adopt::everything().dir,
+    };
+    look(app, Adopt { dir, accept_missing: args.accept_missing }, args.dry_run, args.output).await
+}
+
+async fn look(app: &App, adopt: Adopt, is_dry: bool, output: Output) -> anyhow::Result<Status> {
+    let started = Instant::now();
+    let bar = terminal::bar("files");
+    let mut result = if is_dry {
+        let told = |progress: Value| job::show(&bar, Some(progress));
+        let report: AdoptReport = imports::preview(app, &adopt, told).await?;
+        bar.finish_and_clear();
+        json!(report)
+    } else {
+        let id = jobs::enqueue(&app.db.get().await?, &adopt).await?;
+        job::follow(app, id, &bar).await?
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    result["took_seconds"] = json!(seconds);
+    result["dry_run"] = json!(is_dry);
+    if output.json {
+        terminal::print_json(&result)?;
+    } else {
+        terminal::print(told(&result, seconds, is_dry))?;
+    }
+    Ok(Status::Done)
+}
+
+/// Sums and lines, for a person.
+fn told(result: &Value, seconds: f64, is_dry: bool) -> String {
+    let number = |name: &str| result.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (files, unchanged) = (number("files"), number("unchanged_files"));
+    let mut text = format!(
+        "{files} files read in {seconds:.1} s ({:.0} files/s), {unchanged} unchanged: {} albums, {} of them new, {} tracks.",
+        files as f64 / seconds.max(0.001),
+        number("albums"),
+        number("new_albums"),
+        number("tracks"),
+    );
+    let counted = ["new", "changed", "moved", "returned", "missing", "damaged"];
+    let counted = counted.iter().map(|what| (what, number(&format!("{what}_files")))).filter(|(_, n)| *n > 0);
+    let counted: Vec<String> = counted.map(|(what, n)| format!("{n} {what}")).collect();
+    if !counted.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\nFiles: {}.", counted.join(", "));
+    }
+    let list = |name: &str| result.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    for line in list("lines") {
+        let part = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let _ = write!(text, "\n{}: {}", part("path"), part("what"));
+    }
+    for (name, word) in [("unreadable", "unreadable"), ("left_out", "left out")] {
+        for line in list(name) {
+            let _ = write!(text, "\n{word}: {}", line.as_str().unwrap_or_default());
+        }
+    }
+    let unnamed = number("unreadable_files").saturating_sub(list("unreadable").len() as u64);
+    if unnamed > 0 {
+        let _ = write!(text, "\n... and {unnamed} more: journalctl -u barbossa-worker");
+    }
+    if is_dry {
+        text.push_str("\nNothing was changed.");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_an_adoption_names_its_speed_and_what_could_not_be_read() {
+        let result = json!({
+            "files": 10_000, "albums": 1000, "tracks": 9998, "new_albums": 1000, "unchanged_files": 0,
+            "new_files": 9998, "unreadable_files": 2, "unreadable": ["artists/a/b.flac: empty"],
+            "lines": [{"path": "artists/a/One", "what": "10 new"}],
+        });
+        let text = told(&result, 2.0, true);
+        assert!(text.starts_with("10000 files read in 2.0 s (5000 files/s)"), "{text}");
+        assert!(text.contains("\nFiles: 9998 new.\nartists/a/One: 10 new"), "{text}");
+        assert!(text.contains("\nunreadable: artists/a/b.flac: empty\n... and 1 more"), "{text}");
+        assert!(text.ends_with("Nothing was changed."), "{text}");
+    }
+}
