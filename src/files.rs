@@ -304,7 +304,8 @@ pub fn make_dirs(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(e),
-        Ok(()) => sync_dir(above),
+        // A name that is not durable must not be found by the next attempt.
+        Ok(()) => sync_dir(above).inspect_err(|_| drop(fs::remove_dir(path))),
     }
 }
 

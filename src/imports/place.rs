@@ -144,7 +144,10 @@ impl Site {
     /// Gives the album its place, at once.
     pub fn publish(&self, filing: &Filing) -> Result<()> {
         if self.is_published(filing) {
-            return Ok(());
+            // Its process may have died before the names were durable.
+            let target = self.music.join(&filing.target);
+            sync_folders(&target)?;
+            return sync_parent(&target);
         }
         match filing.extends_album {
             None => self.publish_folder(filing),
