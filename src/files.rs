@@ -162,6 +162,16 @@ pub fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Renames a file over another, at once: for what replaces a file whose content has another durable name, and for a
+/// name whose writing alone changes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where a name is taken over, and its callers hold the old file"
+)]
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
 /// A file: link, then unlink, which cannot overwrite. A folder: rename(2) replaces at most an empty folder, and says
 /// ENOTEMPTY or ENOTDIR to all else, so nothing can be lost to it.
 fn rename_without_flags(from: &Path, to: &Path) -> io::Result<()> {

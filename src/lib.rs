@@ -20,6 +20,8 @@ pub mod process;
 pub mod files;
 /// What is inside a sound file: tags, quality, essence.
 pub mod audio;
+/// What a picture is; made square, made small.
+pub mod picture;
 /// Pool, transaction, constraint names, migrations and their runner, notifications.
 pub mod db;
 /// Redis, which may vanish at any moment: limits and fan-out with a bound on every call.
@@ -46,6 +48,8 @@ pub mod library;
 pub mod hearts;
 /// What was replaced or deleted, and the way back.
 pub mod trash;
+/// Names, tags and pictures, changed by people; and the way back.
+pub mod edits;
 /// The one way in.
 pub mod imports;
 /// Copies proven to be readable.

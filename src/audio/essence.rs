@@ -58,6 +58,19 @@ pub fn checksum_and_essence(path: &Path) -> Result<Digest, Unreadable> {
     Ok(digest(&mut file, layout, size_bytes)?)
 }
 
+/// Where the encoded audio lies in a file, in bytes; none where it is spread over packets (Ogg).
+///
+/// # Errors
+/// `Io`.
+pub fn audio_ranges(path: &Path) -> io::Result<Option<Vec<Range<u64>>>> {
+    let mut file = File::open(path)?;
+    let size_bytes = file.metadata()?.len();
+    Ok(match layout(&mut file, size_bytes)?.audio {
+        Audio::Ranges { ranges, .. } => Some(ranges),
+        Audio::OggPackets => None,
+    })
+}
+
 fn digest(file: &mut impl Read, layout: Layout, size_bytes: u64) -> io::Result<Digest> {
     let (mut whole, mut audio) = (blake3::Hasher::new(), blake3::Hasher::new());
     let mut packets = AudioPackets::default();

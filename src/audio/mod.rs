@@ -1,4 +1,4 @@
-//! What is inside a sound file: its tags, its quality, its essence; and whether it is whole. Reads, never writes.
+//! What is inside a sound file: its tags, its quality, its essence; and whether it is whole. Reads; only `write` writes.
 //!
 //! Parsers meet files that anyone may have made: each call into one is guarded against its panics, and what is wrong
 //! is said in words for a person.
@@ -9,11 +9,13 @@ mod quality;
 mod tags;
 mod verify;
 mod window;
+mod write;
 
-pub use essence::{Digest, checksum_and_essence};
+pub use essence::{Digest, audio_ranges, checksum_and_essence};
 pub use quality::{Format, Quality};
 pub use tags::{Picture, Tags, embedded_cover};
 pub use verify::verify;
+pub use write::{Changes, Field, Unwritable, write_tags};
 
 use std::fs::File;
 use std::io;

@@ -35,6 +35,16 @@ pub async fn audit(tx: &impl Sql, user_id: Option<i64>) -> Result<Vec<i64>> {
     Ok(jobs)
 }
 
+const RELINK: &str = "insert into link_pending (user_id, album_id)
+    select distinct user_id, folder_of_album_id from heart where folder_of_album_id = $1 order by 1, 2
+    on conflict (user_id, album_id) do update set version = excluded.version";
+
+/// Has one album looked at again by all who have it: a file that is not a track's is another one under the same name.
+pub async fn relink_album(tx: &impl Sql, album_id: i64) -> Result<()> {
+    tx.run(RELINK, &[&album_id]).await?;
+    Ok(())
+}
+
 /// The weekly audit of everyone's links.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AuditLinks {}

@@ -170,6 +170,15 @@ pub async fn follow(tx: &impl Sql, artist_id: i64, album_id: i64) -> Result<Vec<
     Ok(followers)
 }
 
+const FOLLOW_TOO: &str = "insert into heart (user_id, artist_id)
+    select user_id, $2 from heart where artist_id = $1 order by user_id on conflict do nothing";
+
+/// Whoever follows one artist follows the other too: the two are becoming one.
+pub async fn merge_artists(tx: &impl Sql, from: i64, into: i64) -> Result<()> {
+    tx.run(FOLLOW_TOO, &[&from, &into]).await?;
+    Ok(())
+}
+
 // The trigger `heart_placed` asks for the track's album, which is the new one already.
 const KEEP_WITH_TRACKS: &str = "insert into heart (user_id, track_id)
     select h.user_id, t.id

@@ -19,8 +19,8 @@ mod reconcile;
 mod step;
 mod tree;
 
-pub use audit::{AuditLinks, audit};
+pub use audit::{AuditLinks, audit, relink_album};
 pub use bring_back::bring_back;
-pub use heart::{follow, keep_with_tracks};
+pub use heart::{follow, keep_with_tracks, merge_artists};
 pub use http::routes;
 pub use reconcile::ReconcileLinks;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::identify::{Release, ReleaseTrack};
-use crate::files::{self, safe_component};
+use crate::library;
 
 /// How the import will end when the plan is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,18 +174,12 @@ pub fn file_numbered(path: &str, n: u32) -> String {
 
 /// The album's folder below its artist's: `Title (Year)`.
 pub fn album_folder(release: &Release) -> String {
-    let year = release.year.map(|y| format!(" ({y})")).unwrap_or_default();
-    let title = safe_component(&release.title);
-    let title = files::cut_at_char(&title, 240 - year.len()).trim_end();
-    format!("{title}{year}")
+    library::album_folder(&release.title, release.year)
 }
 
 /// `NN - Title.ext`, or `D-NN - Title.ext` where there are several discs.
 pub fn track_file_name(track: &ReleaseTrack, disc_count: u32, ending: &str) -> String {
-    let disc = if disc_count > 1 { format!("{}-", track.disc_number) } else { String::new() };
-    let stem = safe_component(&format!("{disc}{:02} - {}", track.track_number, track.title));
-    let room = 240 - ending.len() - 1;
-    format!("{}.{ending}", files::cut_at_char(&stem, room).trim_end_matches([' ', '.']))
+    library::track_file_name(track.disc_number, track.track_number, &track.title, disc_count, ending)
 }
 
 /// Files that an album's page shows as its cover, the best first.

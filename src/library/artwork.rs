@@ -1,22 +1,43 @@
-//! Pictures: an album's cover, an artist's portrait (else the cover of the first album).
+//! Pictures: an album's cover, an artist's portrait (else the cover of the first album); whole, or in one of two small
+//! sizes that the worker made. Until it has, the whole one is sent.
 
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio_postgres::Row;
 
 use super::serve::{Handout, hand_out};
+use super::thumbnails::{MakeThumbnails, about, thumbnail};
 use crate::app::{App, Via};
 use crate::auth::User;
 use crate::db::Sql;
 use crate::error::{Error, Result};
-use crate::input::Path;
+use crate::files;
+use crate::input::{Path, Query};
+use crate::jobs;
+use crate::picture::THUMBNAIL_PIXELS;
 
-const OF_ALBUM: &str = "select artwork_path from album where id = $1";
-const OF_ARTIST: &str = "select coalesce(r.artwork_path, (
-        select a.artwork_path from album a where a.artist_id = r.id and a.artwork_path is not null
-        order by a.year nulls last, a.sort_key, a.id limit 1))
-    from artist r where r.id = $1";
+const OF_ALBUM: &str = "select a.artwork_path, p.size_bytes, p.modified_at, p.hash
+    from album a left join picture p on p.path = a.artwork_path where a.id = $1";
+const OF_ARTIST: &str = "select shown.path, p.size_bytes, p.modified_at, p.hash
+    from artist r
+        cross join lateral (select coalesce(r.artwork_path, (
+            select a.artwork_path from album a where a.artist_id = r.id and a.artwork_path is not null
+            order by a.year nulls last, a.sort_key, a.id limit 1)) as path) shown
+        left join picture p on p.path = shown.path
+    where r.id = $1";
+const SET_OF_ALBUM: &str = "update album set artwork_path = $2, updated_at = now() where id = $1";
+const SET_OF_ARTIST: &str = "update artist set artwork_path = $2, updated_at = now() where id = $1";
+const FORGET: &str = "delete from picture where path = $1";
+
+/// `?size=200` or `?size=600`; without it, the whole picture.
+#[derive(Debug, Default, Deserialize)]
+pub struct Size {
+    size: Option<u32>,
+}
 
 /// GET and HEAD `/albums/{id}/artwork`
 pub async fn of_album(
@@ -24,9 +45,10 @@ pub async fn of_album(
     _: User,
     via: Option<Extension<Via>>,
     Path(id): Path<i64>,
+    Query(size): Query<Size>,
     request: HeaderMap,
 ) -> Result<Response> {
-    picture(&app, via, &request, OF_ALBUM, id, "Album not found").await
+    picture(&app, via, &request, OF_ALBUM, id, &size, "Album not found").await
 }
 
 /// GET and HEAD `/artists/{id}/artwork`
@@ -35,9 +57,10 @@ pub async fn of_artist(
     _: User,
     via: Option<Extension<Via>>,
     Path(id): Path<i64>,
+    Query(size): Query<Size>,
     request: HeaderMap,
 ) -> Result<Response> {
-    picture(&app, via, &request, OF_ARTIST, id, "Artist not found").await
+    picture(&app, via, &request, OF_ARTIST, id, &size, "Artist not found").await
 }
 
 async fn picture(
@@ -46,19 +69,80 @@ async fn picture(
     request: &HeaderMap,
     sql: &'static str,
     id: i64,
+    size: &Size,
     missing: &'static str,
 ) -> Result<Response> {
+    if size.size.is_some_and(|s| !THUMBNAIL_PIXELS.contains(&s)) {
+        return Err(Error::Field { field: "size", message: "must be 200 or 600".into() });
+    }
     let row = app.db.get().await?.maybe_row(sql, &[&id]).await?.ok_or(Error::NotFound(missing))?;
     let path: &str = row.get::<_, Option<&str>>(0).ok_or(Error::NotFound("Artwork not found"))?;
-    let file = Handout {
+    let via = via.map(|v| v.0);
+    if let Some(side) = size.size
+        && let Some(small) = small(app, path, side, &row).await?
+    {
+        match hand_out(app, via, request, &of(&small)).await {
+            // Somebody has emptied `.thumbs`.
+            Err(Error::NotFound(_)) => make_again(app, path).await?,
+            answer => return answer,
+        }
+    }
+    hand_out(app, via, request, &of(path)).await
+}
+
+fn of(path: &str) -> Handout<'_> {
+    Handout {
         path,
         content_type: media_type(path),
         // A grid of covers is shown again and again; a new cover may take a quarter of an hour to be seen.
         cache_control: "private, max-age=900, stale-while-revalidate=86400",
         file_name: None,
         missing: "Artwork not found",
+    }
+}
+
+/// The thumbnail of the picture as it is now; one of an older picture is made again.
+async fn small(app: &App, path: &str, side: u32, row: &Row) -> Result<Option<String>> {
+    let Some(size_bytes) = row.get::<_, Option<i64>>(1) else { return Ok(None) };
+    let modified_at: Timestamp = row.get(2);
+    let (music, place) = (app.music().to_owned(), path.to_owned());
+    let looking =
+        tokio::task::spawn_blocking(move || files::beneath(&music, &place).and_then(|p| about(&p).ok()));
+    let Some(found) = looking.await.map_err(anyhow::Error::from)? else { return Ok(None) };
+    if found != (size_bytes, modified_at) {
+        make_again(app, path).await?;
+        return Ok(None);
+    }
+    Ok(row.get::<_, Option<&str>>(3).map(|hash| thumbnail(hash, side)))
+}
+
+async fn make_again(app: &App, path: &str) -> Result<()> {
+    let mut client = app.db.get().await?;
+    let tx = client.transaction().await?;
+    if tx.run(FORGET, &[&path]).await? > 0 {
+        jobs::enqueue(&tx, &MakeThumbnails {}).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Whose picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sitter {
+    /// An album's cover.
+    Album(i64),
+    /// An artist's portrait.
+    Artist(i64),
+}
+
+/// Has this file, relative to MUSIC_PATH, shown from now on; also when it is another one under the same name.
+pub async fn set_artwork(tx: &impl Sql, sitter: Sitter, path: &str) -> Result<()> {
+    let (sql, id) = match sitter {
+        Sitter::Album(id) => (SET_OF_ALBUM, id),
+        Sitter::Artist(id) => (SET_OF_ARTIST, id),
     };
-    hand_out(app, via.map(|v| v.0), request, &file).await
+    tx.run(sql, &[&id, &path]).await?;
+    tx.run(FORGET, &[&path]).await?;
+    Ok(())
 }
 
 /// Of a picture, by its ending. Nothing that a browser would run: no SVG, no HTML.

@@ -8,6 +8,7 @@
 mod album;
 mod artist;
 mod artwork;
+mod filing;
 mod damage;
 mod duplicates;
 mod examine;
@@ -21,6 +22,7 @@ mod new;
 mod page;
 mod read_essences;
 mod record;
+mod revise;
 mod relocate;
 mod removal;
 mod reports;
@@ -28,13 +30,16 @@ mod replace;
 mod search;
 mod serve;
 mod stream;
+mod thumbnails;
 mod track;
 
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
+pub use artwork::{Sitter, set_artwork};
 pub use damage::{Ending, NewDamage, end_damage, report_damage};
 pub use duplicates::{Group, Place, Why, duplicates};
 pub use examine::{examine, modified_us};
+pub use filing::{album_folder, artist_folder, file_numbered, folder_numbered, free_name, track_file_name};
 pub use http::routes;
 pub use incomplete::{Incomplete, Missing, incomplete};
 pub use judge::{DamageKind, Expected, Reading, Verdict, judge};
@@ -56,5 +61,7 @@ pub use removal::{
     return_files,
 };
 pub use replace::{Replaced, album_stands, replace_files};
+pub use revise::{AlbumRow, ArtistRow, Rows, TrackRow, revise};
 pub use search::{Found, Kind, search};
+pub use thumbnails::{MakeThumbnails, THUMBS};
 pub use track::{Track, Tracks};

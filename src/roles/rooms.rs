@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, hearts, imports, library, members, trash};
+use crate::{activity, auth, edits, hearts, imports, library, members, trash};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
@@ -15,6 +15,7 @@ pub(super) fn routes() -> Router<App> {
         .merge(activity::routes())
         .merge(library::routes())
         .merge(hearts::routes())
+        .merge(edits::routes())
         .merge(trash::routes())
         .merge(imports::http::routes())
         .merge(imports::show_http::routes())
@@ -26,8 +27,12 @@ pub(super) fn jobs() -> Registry {
         .with::<jobs::Prune>()
         .with::<jobs::Vacuum>()
         .with::<library::ReadEssences>()
+        .with::<library::MakeThumbnails>()
         .with::<hearts::ReconcileLinks>()
         .with::<hearts::AuditLinks>()
+        .with::<edits::ApplyEdits>()
+        .with::<edits::SetArtwork>()
+        .with::<edits::ExpireEdits>()
         .with::<trash::Delete>()
         .with::<trash::Restore>()
         .with::<trash::Remove>()
@@ -42,6 +47,9 @@ pub(super) fn jobs() -> Registry {
 pub(super) fn timetable() -> Vec<Timed> {
     let rooms = [
         Timed::new::<imports::Sweep>("*/5 * * * *"),
+        Timed::new::<edits::ExpireEdits>("40 2 * * *"),
+        // What a lost job has left; else it finds nothing to do.
+        Timed::new::<library::MakeThumbnails>("10 5 * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
         Timed::new::<trash::Expire>("30 2 * * *"),

@@ -48,7 +48,7 @@ impl Collection {
             self.town
                 .value::<bool>(
                     "select not exists (select from link_pending) and not exists
-                (select from job where state in ('available', 'running'))",
+                (select from job where state in ('available', 'running') and kind like 'hearts.%')",
                 )
                 .await
         })

@@ -5,6 +5,7 @@
 mod harness;
 
 mod adopt;
+mod artwork;
 mod arrivals;
 mod auth;
 mod backup;
@@ -12,6 +13,7 @@ mod cli;
 mod collection;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod edits;
 mod events;
 #[cfg(feature = "failpoints")]
 mod faults;

@@ -60,6 +60,9 @@ pub enum Command {
     Backup(Backup),
     /// Import a folder, or index a library that is filed already
     Import(ImportArgs),
+    /// Change names and tags, in rows, files and folders; see what was changed; undo it
+    #[command(subcommand)]
+    Edit(Edit),
     /// Care for the library
     #[command(subcommand)]
     Library(Library),
@@ -246,6 +249,126 @@ pub enum Imports {
         #[command(flatten)]
         output: Output,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Edit {
+    /// Change albums: the same for all that are named
+    Album(AlbumArgs),
+    /// Change a track
+    Track(TrackArgs),
+    /// Give an artist another name, in the tags of all their files too
+    Artist(ArtistArgs),
+    /// Make everything what it was before an edit; undoing that does it again
+    Undo {
+        /// Its number, as `barbossa edit list` shows it
+        id: i64,
+        #[command(flatten)]
+        how: HowArgs,
+    },
+    /// What was edited, the newest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Whether to do it, and how to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct HowArgs {
+    /// Only say what would change
+    #[arg(long)]
+    pub preview: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct AlbumArgs {
+    /// The albums' numbers
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<i64>,
+    /// The title
+    #[arg(long)]
+    pub title: Option<String>,
+    /// Year of release
+    #[arg(long)]
+    pub year: Option<i32>,
+    /// The genre; '' takes it away, like each of those below
+    #[arg(long)]
+    pub genre: Option<String>,
+    /// Record label
+    #[arg(long)]
+    pub label: Option<String>,
+    /// Another album artist
+    #[arg(long)]
+    pub artist: Option<String>,
+    /// The label's number
+    #[arg(long)]
+    pub catalog_number: Option<String>,
+    /// EAN or UPC
+    #[arg(long)]
+    pub barcode: Option<String>,
+    /// album, single, ep, compilation, soundtrack, live
+    #[arg(long)]
+    pub release_type: Option<String>,
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct TrackArgs {
+    /// The track's number in the library
+    pub id: i64,
+    /// The title
+    #[arg(long)]
+    pub title: Option<String>,
+    /// Its place on the disc
+    #[arg(long)]
+    pub track_number: Option<i32>,
+    /// Its disc
+    #[arg(long)]
+    pub disc_number: Option<i32>,
+    /// Its own artist; '' for the album's
+    #[arg(long)]
+    pub artist: Option<String>,
+    /// The genre; '' takes it away, like each of those below
+    #[arg(long)]
+    pub genre: Option<String>,
+    /// The composer
+    #[arg(long)]
+    pub composer: Option<String>,
+    /// Twelve letters and digits
+    #[arg(long)]
+    pub isrc: Option<String>,
+    #[command(flatten)]
+    pub how: HowArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub struct ArtistArgs {
+    /// The artist's number
+    pub id: i64,
+    /// The new name
+    #[arg(long)]
+    pub name: String,
+    /// How it sorts: 'Beatles, The'
+    #[arg(long)]
+    pub sort_name: Option<String>,
+    /// When there is an artist of that name, make both one
+    #[arg(long)]
+    pub merge: bool,
+    #[command(flatten)]
+    pub how: HowArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod desk;
 mod doctor;
+mod edit;
 mod exit;
 mod generate;
 mod generator;
@@ -67,6 +68,7 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Backup(command) => desk::with_app(|app| backup::run(app, command)),
         Command::Doctor(output) => doctor::run(output),
         Command::Import(args) => import::run(args),
+        Command::Edit(command) => desk::with_app(|app| edit::run(app, command)),
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
         Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),

@@ -56,6 +56,15 @@ impl Client {
         self.send(Method::PUT, path, Some(body)).await
     }
 
+    /// Any body under any name.
+    pub async fn send_bytes(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, kind);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.answer(request.body(Body::from(body)).unwrap()).await
+    }
+
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "barbossa.test");
         for (name, value) in &self.headers {
@@ -70,7 +79,11 @@ impl Client {
                 request.header(header::CONTENT_TYPE, "application/json").body(Body::from(json.to_string()))
             }
         };
-        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        self.answer(request.unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

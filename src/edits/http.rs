@@ -1,0 +1,212 @@
+//! The routes of edits: change, look before, read the journal, undo. Any member may; it is attributed and undoable.
+//!
+//! A change commits what was asked for; then the answer waits a little for the worker, which alone may write music. A
+//! worker that is busy or away makes the answer say `pending`, and the change follows.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::draft::Draft;
+use super::edit::{self, Wanted};
+use super::request::{AlbumChange, ArtistChange, Request, TrackChange};
+use super::{Asked, ask, preview};
+use crate::app::App;
+use crate::auth::User;
+use crate::error::{Error, Result};
+use crate::input::{Json, Path, Query};
+
+/// How long an answer waits for the files.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// At once; more would make one of them wait for all.
+const MAX_ALBUMS: usize = 200;
+const MAX_ENTRIES: i64 = 200;
+
+/// All of them, to stand beneath `/api`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/metadata/albums", put(albums))
+        .route("/metadata/albums/{id}", put(album))
+        .route("/metadata/albums/{id}/write-tags", post(write_tags))
+        .route("/metadata/tracks/{id}", put(track))
+        .route("/metadata/artists/{id}", put(artist))
+        .route("/edits", get(list))
+        .route("/edits/{id}", get(one))
+        .route("/edits/{id}/undo", post(undo))
+        .merge(super::artwork::routes())
+}
+
+/// `?preview=true`: say what would change, and change nothing.
+#[derive(Debug, Default, Deserialize)]
+struct How {
+    #[serde(default)]
+    preview: bool,
+}
+
+async fn album(
+    State(app): State<App>,
+    user: User,
+    Path(id): Path<i64>,
+    Query(how): Query<How>,
+    Json(change): Json<AlbumChange>,
+) -> Result<Response> {
+    let request = Request::Albums { ids: vec![id], change: change.check()? };
+    carry_out(&app, &user, request, &how, "updated").await
+}
+
+/// One change for several albums.
+#[derive(Debug, Deserialize)]
+struct Several {
+    ids: Vec<i64>,
+    #[serde(flatten)]
+    change: serde_json::Map<String, Value>,
+}
+
+async fn albums(
+    State(app): State<App>,
+    user: User,
+    Query(how): Query<How>,
+    Json(several): Json<Several>,
+) -> Result<Response> {
+    if several.ids.is_empty() || several.ids.len() > MAX_ALBUMS {
+        return Err(Error::Field { field: "ids", message: format!("must name 1 to {MAX_ALBUMS} albums") });
+    }
+    let change: AlbumChange = serde_json::from_value(Value::Object(several.change))
+        .map_err(|e| Error::Field { field: "body", message: e.to_string() })?;
+    let request = Request::Albums { ids: several.ids, change: change.check()? };
+    carry_out(&app, &user, request, &how, "updated").await
+}
+
+async fn track(
+    State(app): State<App>,
+    user: User,
+    Path(id): Path<i64>,
+    Query(how): Query<How>,
+    Json(change): Json<TrackChange>,
+) -> Result<Response> {
+    carry_out(&app, &user, Request::Track { id, change: change.check()? }, &how, "updated").await
+}
+
+async fn artist(
+    State(app): State<App>,
+    user: User,
+    Path(id): Path<i64>,
+    Query(how): Query<How>,
+    Json(change): Json<ArtistChange>,
+) -> Result<Response> {
+    carry_out(&app, &user, Request::Artist { id, change: change.check()? }, &how, "updated").await
+}
+
+async fn write_tags(
+    State(app): State<App>,
+    user: User,
+    Path(album_id): Path<i64>,
+    Query(how): Query<How>,
+) -> Result<Response> {
+    carry_out(&app, &user, Request::WriteTags { album_id }, &how, "updated").await
+}
+
+async fn undo(
+    State(app): State<App>,
+    user: User,
+    Path(edit_id): Path<i64>,
+    Query(how): Query<How>,
+) -> Result<Response> {
+    carry_out(&app, &user, Request::Undo { edit_id }, &how, "undone").await
+}
+
+async fn carry_out(app: &App, user: &User, request: Request, how: &How, done: &str) -> Result<Response> {
+    if how.preview {
+        let draft = preview(app, &request).await?;
+        return Ok(axum::Json(shown(&draft)).into_response());
+    }
+    let asked = ask(app, &request, Some(user.id)).await?;
+    let mut answer = json!({ "status": done, "edit_id": asked.edit_id() });
+    if let Some((old, new)) = names(&request, asked.draft()) {
+        answer["old_name"] = json!(old);
+        answer["new_name"] = json!(new);
+    }
+    let Asked::On { edit_id, job_id, .. } = asked else { return Ok(axum::Json(answer).into_response()) };
+    match super::wait(app, edit_id, job_id, PATIENCE).await? {
+        Some(Ok(notes)) => {
+            if !notes.is_empty() {
+                answer["notes"] = json!(notes);
+            }
+            Ok(axum::Json(answer).into_response())
+        }
+        Some(Err(reason)) => Err(Error::Conflict(reason)),
+        None => {
+            answer["status"] = json!("accepted");
+            answer["pending"] = json!(true);
+            answer["job_id"] = json!(job_id);
+            Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+        }
+    }
+}
+
+/// An artist's, as clients of the first version ask for them.
+fn names<'d>(request: &Request, draft: &'d Draft) -> Option<(&'d str, &'d str)> {
+    let Request::Artist { id, .. } = request else { return None };
+    let old = draft.before.artist(*id)?;
+    let new = draft.after.artist(*id).or(draft.after.artists.first())?;
+    Some((&old.name, &new.name))
+}
+
+/// What would happen, in rows, tags, folders and file names.
+pub fn shown(draft: &Draft) -> Value {
+    let files: Vec<Value> = draft
+        .plan
+        .files
+        .iter()
+        .map(|f| json!({ "track_id": f.track_id, "from": f.from, "to": f.to, "tags": f.tags }))
+        .collect();
+    json!({
+        "status": "preview",
+        "changes": draft.changes(),
+        "folders": draft.plan.moves,
+        "files": files,
+        "notes": draft.notes,
+    })
+}
+
+/// `?entity=album&id=7&limit=50&before=123`
+#[derive(Debug, Deserialize)]
+struct Which {
+    entity: Option<String>,
+    id: Option<i64>,
+    before: Option<i64>,
+    limit: Option<i64>,
+}
+
+async fn list(State(app): State<App>, _: User, Query(which): Query<Which>) -> Result<axum::Json<Value>> {
+    if which.entity.as_deref().is_some_and(|e| !["artist", "album", "track"].contains(&e)) {
+        return Err(Error::Field { field: "entity", message: "must be artist, album or track".into() });
+    }
+    let limit = which.limit.unwrap_or(50);
+    if !(1..=MAX_ENTRIES).contains(&limit) {
+        return Err(Error::Field { field: "limit", message: format!("must be from 1 to {MAX_ENTRIES}") });
+    }
+    let wanted = Wanted {
+        entity_type: which.entity.as_deref(),
+        entity_id: which.id,
+        before: which.before,
+        id: None,
+        limit,
+    };
+    let items = edit::journal(&app.db.get().await?, &wanted).await?;
+    let next = items.last().filter(|_| items.len() as i64 == limit).map(|e| e.id);
+    Ok(axum::Json(json!({ "items": items, "limit": limit, "next_before": next })))
+}
+
+async fn one(State(app): State<App>, _: User, Path(id): Path<i64>) -> Result<Response> {
+    let wanted = Wanted { id: Some(id), limit: 1, ..Wanted::default() };
+    let entry =
+        edit::journal(&app.db.get().await?, &wanted).await?.pop().ok_or(Error::NotFound("Edit not found"))?;
+    Ok(axum::Json(entry).into_response())
+}
