@@ -10,8 +10,10 @@ use super::carry::text_in;
 use super::identify::{Release, ReleaseTrack};
 use super::import::{Import, State};
 use super::plan::{Ending, Filing, Plan, Replacement, Step, trash_of_replaced};
+use super::verdict::Verdict;
 use crate::activity;
 use crate::db::{Client, Sql};
+use crate::edits;
 use crate::error::Result;
 use crate::events::{self, Audience};
 use crate::files::text_to_path;
@@ -192,6 +194,12 @@ pub async fn end(
     }
     tell_trash(context, &tx, import, source, plan).await?;
     import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
+    // Only now: a file that had other tags by then would no longer be known as the source's.
+    if let (Some(album_id), Some(filing)) = (import.album_id, &plan.filing)
+        && filing.is_renamed
+    {
+        edits::write_tags(&tx, album_id, import.verdict.as_ref().map(Verdict::by)).await?;
+    }
     if plan.ending != Ending::Done {
         let action = format!("import_{}", plan.ending.state());
         let details = json!({"import_id": import.id, "path": path, "reason": plan.reason});

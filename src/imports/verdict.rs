@@ -74,7 +74,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn by(&self) -> i64 {
+    /// Who decided.
+    pub(super) fn by(&self) -> i64 {
         match self {
             Self::Approve(approval) => approval.by,
             Self::PutBack { by } | Self::Reject { by, .. } => *by,

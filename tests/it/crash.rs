@@ -12,7 +12,7 @@ use barbossa::imports::passed;
 use barbossa::jobs::{Queue, Registry, Worker};
 
 use crate::harness::audio::album;
-use crate::harness::{eventually, files_beneath};
+use crate::harness::files_beneath;
 use crate::yard::{Yard, copy_tree};
 
 /// Stops it at each place that it passes, and lets it run again.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barbossa::app::App;
+use barbossa::edits::ApplyEdits;
 use barbossa::hearts::ReconcileLinks;
 use barbossa::imports::{Adopt, ImportRelease, SortLoose, Sweep, http, sweep};
 use barbossa::jobs::{self, End, Queue, Registry, Worker, enqueue};
@@ -41,7 +42,8 @@ impl Inbox {
             .with::<SortLoose>()
             .with::<Sweep>()
             .with::<Adopt>()
-            .with::<ReconcileLinks>();
+            .with::<ReconcileLinks>()
+            .with::<ApplyEdits>();
         let worker = Worker::new(self.app.clone(), registry, &[Queue::Imports], 4);
         let stop = self.town.stop();
         tokio::spawn(async move { worker.run(stop).await });

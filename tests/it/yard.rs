@@ -28,6 +28,8 @@ pub struct Yard {
     music: tempfile::TempDir,
 }
 
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// What there is when nothing moves: each file's checksum, and the rows. Numbers of imports are left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
@@ -54,11 +56,10 @@ impl Yard {
         let mut town = Town::new().await;
         std::fs::copy(town.music().join(".barbossa-library"), music.path().join(".barbossa-library"))
             .unwrap();
-        town.settings_mut().music_path = music.path().to_owned();
+        town.settings_mut().music_path = music.path().into();
         town.settings_mut().imports.settle_seconds = 0;
         town.settings_mut().imports.settle_incomplete_seconds = 0;
         let app = town.app();
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let source = format!("import/pending/folder {}", COUNT.fetch_add(1, Ordering::Relaxed));
         Self { town, app, stock, source, is_hearted: false, music }
     }
