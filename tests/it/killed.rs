@@ -1,7 +1,7 @@
 //! Promises 1 and 5 with the real program: `barbossa worker` is killed by SIGKILL at each of its calls to the file
 //! system in the middle of an upgrade, one call after the other, and a fresh worker goes on.
 
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ const CALLS: [&str; 6] = ["linkat", "renameat2", "unlink", "rmdir", "mkdir", "fs
 fn worker(yard: &Yard, call: &str, nth: u32) -> Child {
     let config = yard.town.outside().join("barbossa.toml");
     std::fs::create_dir_all(yard.town.outside()).unwrap();
-    std::fs::write(&config, "[imports]\nsettle_seconds = 0\nsettle_incomplete_seconds = 0\n").unwrap();
+    std::fs::write(&config, "log_level = \"warn\"\n").unwrap();
+    let said = std::fs::File::create(yard.town.outside().join("said")).unwrap();
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "--seccomp-bpf", "-o", "/dev/null"]);
     command.arg(format!("--trace={call}")).arg(format!("--inject={call}:signal=SIGKILL:when={nth}"));
@@ -33,7 +34,7 @@ fn worker(yard: &Yard, call: &str, nth: u32) -> Child {
     ] {
         command.env(name, value);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
 }
 
 /// Whether strace may trace here: a container may forbid it.
@@ -42,14 +43,23 @@ fn can_trace() -> bool {
     tried.is_ok_and(|status| status.success())
 }
 
-/// Lets a worker run until the import has ended or the worker has been killed; whether it was.
+/// Lets a worker run until the import has ended or the worker has been killed; whether it was. The plan is there already:
+/// what comes before it changes nothing on the disk.
 async fn is_killed(yard: &Yard, call: &str, nth: u32) -> bool {
+    let point = format!("planned {}", yard.source);
+    fail::cfg(&point, "1*return->off").unwrap();
+    assert!(yard.attempt(&yard.source).await.is_err());
+    fail::remove(&point);
+    yard.town.execute("delete from job").await;
     let job = ImportRelease { path: yard.source.clone(), source: "import".into(), requested_by: None };
     enqueue(&yard.app.db.get().await.unwrap(), &job).await.unwrap();
     let mut worker = worker(yard, call, nth);
     let end = Instant::now() + Duration::from_secs(30);
     let was_killed = loop {
-        if worker.try_wait().unwrap().is_some() {
+        if let Some(status) = worker.try_wait().unwrap() {
+            // strace ends as its program did.
+            let said = std::fs::read_to_string(yard.town.outside().join("said")).unwrap();
+            assert_eq!(status.signal(), Some(9), "{call} {nth}: {said}");
             break true;
         }
         let ended: bool = yard
