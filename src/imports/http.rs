@@ -1,4 +1,4 @@
-//! Asking for an import, what waits and why, and what waits for a person. Beneath `/api`.
+//! Asking for an import, and what waits and why. Beneath `/api`.
 
 use axum::extract::State;
 use axum::routing::{get, post};
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::inbox::{self, Arrival};
 use super::settle::Rest;
-use super::{ImportRelease, is_importable};
+use super::{ImportRelease, is_importable, review_http};
 use crate::app::App;
-use crate::auth::{Admin, User};
+use crate::auth::User;
 use crate::db::Sql;
 use crate::error::{Error, Result};
-use crate::input::{self, Path, Query};
+use crate::input;
 use crate::jobs;
 
 /// Beneath `/api`.
@@ -23,9 +23,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/import", post(ask))
         .route("/import/pending", get(pending))
-        .route("/import/review", get(reviews))
-        .route("/import/review/failed", get(failed))
-        .route("/import/review/{id}", get(review))
+        .merge(review_http::routes())
         .merge(super::adopt::routes())
 }
 
@@ -101,102 +99,5 @@ fn waiting(arrival: Arrival, on_their_way: &[(String, String, Option<String>)]) 
         files: arrival.file_count,
         size: arrival.size_bytes,
         changed_at: Timestamp::try_from(arrival.changed).ok(),
-    }
-}
-
-/// An import that waits for a person, as the first version's clients know it.
-#[derive(Serialize)]
-struct Review {
-    id: i64,
-    path: Option<String>,
-    suggested_artist: Option<String>,
-    suggested_album: Option<String>,
-    suggested_year: Option<i32>,
-    beets_confidence: Option<f32>,
-    confidence: Option<f32>,
-    track_count: Option<i32>,
-    quality_info: Option<Value>,
-    source: String,
-    status: String,
-    reason: Option<String>,
-    notes: Option<String>,
-    error_message: Option<String>,
-    evidence: Option<Value>,
-    created_at: Timestamp,
-}
-
-#[derive(Deserialize)]
-struct Which {
-    status: Option<String>,
-}
-
-/// The words of the API for our states.
-const STATUSES: &[(&str, &str)] = &[
-    ("pending", "review"),
-    ("approved", "done"),
-    ("rejected", "rejected"),
-    ("failed", "failed"),
-    ("duplicate", "duplicate"),
-];
-
-const REVIEWS: &str =
-    "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
-        source, state, reason, notes, evidence, created_at
-    from import where state = $1 order by id desc limit 500";
-const REVIEW: &str =
-    "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
-        source, state, reason, notes, evidence, created_at
-    from import where id = $1 and (not is_on_its_way or approval is not null)";
-
-async fn reviews(
-    State(app): State<App>,
-    _admin: Admin,
-    Query(which): Query<Which>,
-) -> Result<Json<Vec<Review>>> {
-    let asked = which.status.as_deref().unwrap_or("pending");
-    let Some((_, state)) = STATUSES.iter().find(|(status, _)| *status == asked) else {
-        let message = "one of pending, approved, rejected, failed, duplicate".into();
-        return Err(Error::Field { field: "status", message });
-    };
-    list(&app, state).await
-}
-
-async fn failed(State(app): State<App>, _admin: Admin) -> Result<Json<Vec<Review>>> {
-    list(&app, "failed").await
-}
-
-async fn list(app: &App, state: &str) -> Result<Json<Vec<Review>>> {
-    let rows = app.db.get().await?.rows(REVIEWS, &[&state]).await?;
-    Ok(Json(rows.iter().map(Review::from).collect()))
-}
-
-async fn review(State(app): State<App>, _admin: Admin, Path(id): Path<i64>) -> Result<Json<Review>> {
-    let row = app.db.get().await?.maybe_row(REVIEW, &[&id]).await?;
-    row.as_ref().map(|row| Json(Review::from(row))).ok_or(Error::NotFound("Review item not found"))
-}
-
-impl From<&tokio_postgres::Row> for Review {
-    fn from(row: &tokio_postgres::Row) -> Self {
-        let state: String = row.get("state");
-        let status = STATUSES.iter().find(|(_, s)| *s == state).map_or("importing", |(status, _)| *status);
-        let reason: Option<String> = row.get("reason");
-        Self {
-            id: row.get("id"),
-            path: row.get("path"),
-            suggested_artist: row.get("suggested_artist"),
-            suggested_album: row.get("suggested_album"),
-            suggested_year: row.get("suggested_year"),
-            beets_confidence: row.get("confidence"),
-            confidence: row.get("confidence"),
-            track_count: row.get("track_count"),
-            quality_info: row.get("quality"),
-            source: row.get("source"),
-            status: status.to_owned(),
-            error_message: reason.clone().filter(|_| state == "failed"),
-            reason,
-            notes: row.get("notes"),
-            evidence: row.get("evidence"),
-            created_at: row.get("created_at"),
-        }
     }
 }

@@ -23,6 +23,9 @@ mod place;
 mod plan;
 mod read;
 mod record;
+mod returned;
+mod review;
+mod review_http;
 mod settle;
 mod show;
 pub mod show_http;
@@ -30,6 +33,7 @@ mod split;
 mod stops;
 mod sweep;
 mod tree;
+mod undo;
 mod verdict;
 mod watch;
 
@@ -38,10 +42,13 @@ pub use identify::{Evidence, RunnerUp, Witness};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};
 pub use loose::SortLoose;
+pub use returned::ReturnFromTrash;
+pub use review::{Review, ReviewDetail, state_of};
 pub use show::{Asked, Shown};
 #[cfg(feature = "failpoints")]
 pub use stops::passed;
 pub use sweep::{Sweep, sweep};
+pub use undo::{UndoApproval, undo};
 pub use verdict::{Approval, WhenThere, approve, put_back, reject};
 pub use watch::{Mode, Status as WatchStatus, Watch};
 

@@ -198,7 +198,7 @@ pub async fn end(
     if let (Some(album_id), Some(filing)) = (import.album_id, &plan.filing)
         && filing.is_renamed
     {
-        edits::write_tags(&tx, album_id, import.verdict.as_ref().map(Verdict::by)).await?;
+        edits::write_tags(&tx, album_id, import.verdict.as_ref().and_then(Verdict::by)).await?;
     }
     if plan.ending != Ending::Done {
         let action = format!("import_{}", plan.ending.state());

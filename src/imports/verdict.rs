@@ -32,8 +32,9 @@ pub struct Approval {
     /// What to do when the library has other audio in its place.
     #[serde(default)]
     pub when_there: WhenThere,
-    /// Who says so.
-    pub by: i64,
+    /// Who says so; none at the command line.
+    #[serde(default)]
+    pub by: Option<i64>,
 }
 
 /// What to do when the library has other audio in the same place.
@@ -59,13 +60,13 @@ pub enum Verdict {
     Approve(Approval),
     /// Back among those that wait for a person.
     PutBack {
-        /// Who says so.
-        by: i64,
+        /// Who says so; none at the command line.
+        by: Option<i64>,
     },
     /// It is not wanted.
     Reject {
-        /// Who says so.
-        by: i64,
+        /// Who says so; none at the command line.
+        by: Option<i64>,
         /// A sentence; it lies beside the files.
         reason: Option<String>,
         /// Into the trash instead of `import/rejected`.
@@ -74,8 +75,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Who decided.
-    pub(super) fn by(&self) -> i64 {
+    /// Who decided; none at the command line.
+    pub(super) fn by(&self) -> Option<i64> {
         match self {
             Self::Approve(approval) => approval.by,
             Self::PutBack { by } | Self::Reject { by, .. } => *by,
@@ -114,7 +115,7 @@ pub async fn approve(tx: &impl Sql, import_id: i64, approval: &Approval) -> Resu
 ///
 /// # Errors
 /// As [`approve`].
-pub async fn put_back(tx: &impl Sql, import_id: i64, by: i64) -> Result<i64> {
+pub async fn put_back(tx: &impl Sql, import_id: i64, by: Option<i64>) -> Result<i64> {
     send(tx, import_id, &Verdict::PutBack { by }).await
 }
 
@@ -125,7 +126,7 @@ pub async fn put_back(tx: &impl Sql, import_id: i64, by: i64) -> Result<i64> {
 pub async fn reject(
     tx: &impl Sql,
     import_id: i64,
-    by: i64,
+    by: Option<i64>,
     reason: Option<&str>,
     to_trash: bool,
 ) -> Result<i64> {
@@ -158,7 +159,7 @@ async fn send(tx: &impl Sql, import_id: i64, verdict: &Verdict) -> Result<i64> {
     let job_id = jobs::enqueue(tx, &job).await?;
     tx.run(TAKEN_BY, &[&import_id, &job_id]).await?;
     let details = json!({"import_id": import_id, "path": job.path, "decision": word});
-    activity::record(tx, Some(verdict.by()), verdict.action(), None, Some(&details), None).await?;
+    activity::record(tx, verdict.by(), verdict.action(), None, Some(&details), None).await?;
     Ok(job_id)
 }
 
@@ -211,17 +212,17 @@ mod tests {
 
     #[test]
     fn a_verdict_reads_as_it_was_written() {
-        let approval = Approval { album: Some("X".into()), by: 3, ..Approval::default() };
+        let approval = Approval { album: Some("X".into()), by: Some(3), ..Approval::default() };
         for verdict in [
             Verdict::Approve(approval),
-            Verdict::PutBack { by: 1 },
-            Verdict::Reject { by: 1, reason: None, to_trash: true },
+            Verdict::PutBack { by: Some(1) },
+            Verdict::Reject { by: Some(1), reason: None, to_trash: true },
         ] {
             let json = serde_json::to_value(&verdict).unwrap();
             assert_eq!(serde_json::from_value::<Verdict>(json).unwrap(), verdict);
         }
         let short = serde_json::from_str::<Verdict>(r#"{"verdict":"approve","by":1}"#).unwrap();
-        assert_eq!(short, Verdict::Approve(Approval { by: 1, ..Approval::default() }));
+        assert_eq!(short, Verdict::Approve(Approval { by: Some(1), ..Approval::default() }));
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 
 /// Lengths of one recording differ by no more between two pressings.
 const SAME_LENGTH_MS: i64 = 2000;
-/// How many titles are looked at together.
-const TITLES: i64 = 500;
+/// How many keys are looked at together.
+const BATCH: i64 = 200;
 
 /// Why tracks are taken for one recording; the surest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -124,18 +124,15 @@ pub async fn duplicates(
     Ok((groups, place))
 }
 
-// Each in the order of an index, so that a page costs what is passed on the way to its last group.
+// Each in the order of an index that it reads alone, so that a page costs what is passed on the way to its last group.
 const ESSENCES: &str = "select essence from track where essence > $1 group by essence having count(*) > 1
     order by essence limit $2";
 const RECORDINGS: &str =
-    "select musicbrainz_id::text from track where musicbrainz_id > $1 group by musicbrainz_id
-    having count(*) > 1 and count(distinct coalesce(essence, id::text)) > 1 order by musicbrainz_id limit $2";
-const ISRCS: &str = "select isrc from track where isrc > $1 group by isrc
-    having count(*) > 1 and count(distinct coalesce(essence, id::text)) > 1
-        and count(distinct coalesce(musicbrainz_id::text, id::text)) > 1
-    order by isrc limit $2";
-const TITLES_TWICE: &str =
-    "select title_key from track where title_key > $1 group by title_key having count(*) > 1
+    "select musicbrainz_id::text as key from track where musicbrainz_id > $1 group by musicbrainz_id
+    having count(*) > 1 order by track.musicbrainz_id limit $2";
+const ISRCS: &str =
+    "select isrc from track where isrc > $1 group by isrc having count(*) > 1 order by isrc limit $2";
+const TITLES: &str = "select title_key from track where title_key > $1 group by title_key having count(*) > 1
     order by title_key limit $2";
 
 const WITH_ESSENCE: &str =
@@ -143,71 +140,66 @@ const WITH_ESSENCE: &str =
         a.title as album, a.year, t.path, t.format, t.is_lossy, t.sample_rate_hz, t.bit_depth, t.bitrate_kbps,
         t.size_bytes, t.duration_ms, t.essence, t.musicbrainz_id, t.isrc
     from track t join album a on a.id = t.album_id join artist r on r.id = a.artist_id
-    where t.essence = any($1)";
+    where t.essence = any($1) and t.missing_since is null";
 const WITH_RECORDING: &str = "select t.musicbrainz_id::text as key, t.id, t.title, coalesce(t.artist_name, r.name) as artist,
         t.album_id, a.title as album, a.year, t.path, t.format, t.is_lossy, t.sample_rate_hz, t.bit_depth, t.bitrate_kbps,
         t.size_bytes, t.duration_ms, t.essence, t.musicbrainz_id, t.isrc
     from track t join album a on a.id = t.album_id join artist r on r.id = a.artist_id
-    where t.musicbrainz_id = any($1)";
+    where t.musicbrainz_id = any($1) and t.missing_since is null";
 const WITH_ISRC: &str =
     "select t.isrc as key, t.id, t.title, coalesce(t.artist_name, r.name) as artist, t.album_id,
         a.title as album, a.year, t.path, t.format, t.is_lossy, t.sample_rate_hz, t.bit_depth, t.bitrate_kbps,
         t.size_bytes, t.duration_ms, t.essence, t.musicbrainz_id, t.isrc
     from track t join album a on a.id = t.album_id join artist r on r.id = a.artist_id
-    where t.isrc = any($1)";
+    where t.isrc = any($1) and t.missing_since is null";
 const WITH_TITLE: &str =
     "select t.title_key as key, t.id, t.title, coalesce(t.artist_name, r.name) as artist, t.album_id,
         a.title as album, a.year, t.path, t.format, t.is_lossy, t.sample_rate_hz, t.bit_depth, t.bitrate_kbps,
         t.size_bytes, t.duration_ms, t.essence, t.musicbrainz_id, t.isrc
     from track t join album a on a.id = t.album_id join artist r on r.id = a.artist_id
-    where t.title_key = any($1)";
+    where t.title_key = any($1) and t.missing_since is null";
 
-/// Up to `limit` groups of one part, behind a key; and the key behind which there may be more.
+/// Groups of one part, behind a key, until there are enough; and the key behind which there may be more. All groups of a
+/// key stand on one page.
 async fn part(client: &impl Sql, at: &Place, limit: usize) -> Result<(Vec<Group>, Option<String>)> {
-    if at.why == Why::Maybe {
-        return maybe(client, &at.key, limit).await;
-    }
-    let one_more = limit as i64 + 1;
-    let after = Uuid::try_parse(&at.key).unwrap_or(Uuid::nil());
-    let (sql, params): (_, Params<'_>) = match at.why {
-        Why::Essence => (ESSENCES, &[&at.key, &one_more]),
-        Why::Recording => (RECORDINGS, &[&after, &one_more]),
-        Why::Isrc | Why::Maybe => (ISRCS, &[&at.key, &one_more]),
-    };
-    let mut keys: Vec<String> = client.rows(sql, params).await?.iter().map(|row| row.get(0)).collect();
-    let is_more = keys.len() > limit;
-    keys.truncate(limit);
-    let ids: Vec<Uuid> = keys.iter().filter_map(|key| Uuid::try_parse(key).ok()).collect();
-    let rows = match at.why {
-        Why::Essence => client.rows(WITH_ESSENCE, &[&keys]).await?,
-        Why::Recording => client.rows(WITH_RECORDING, &[&ids]).await?,
-        Why::Isrc | Why::Maybe => client.rows(WITH_ISRC, &[&keys]).await?,
-    };
-    let mut by_key = by_key(&rows);
-    let groups = keys.iter().filter_map(|key| Some(group(at.why, by_key.remove(key)?)));
-    Ok((groups.collect(), keys.last().filter(|_| is_more).cloned()))
-}
-
-/// Titles that come twice, until there are enough groups of them.
-async fn maybe(client: &impl Sql, after: &str, limit: usize) -> Result<(Vec<Group>, Option<String>)> {
-    let (mut groups, mut after) = (Vec::new(), after.to_owned());
+    let (mut groups, mut after) = (Vec::new(), at.key.clone());
     loop {
-        let titles: Vec<String> =
-            client.rows(TITLES_TWICE, &[&after, &TITLES]).await?.iter().map(|row| row.get(0)).collect();
-        let rows = client.rows(WITH_TITLE, &[&titles]).await?;
+        let keys = keys(client, at.why, &after).await?;
+        let rows = tracks(client, at.why, &keys).await?;
         let mut by_key = by_key(&rows);
-        for title in &titles {
-            let tracks = by_key.remove(title).unwrap_or_default();
-            groups.extend(alike(tracks).into_iter().map(|tracks| group(Why::Maybe, tracks)));
-            // All groups of a title stand on one page.
+        for key in &keys {
+            let found = news(at.why, by_key.remove(key).unwrap_or_default());
+            groups.extend(found.into_iter().map(|tracks| group(at.why, tracks)));
             if groups.len() >= limit {
-                return Ok((groups, Some(title.clone())));
+                return Ok((groups, Some(key.clone())));
             }
         }
-        match titles.last() {
-            Some(last) if titles.len() as i64 == TITLES => after.clone_from(last),
+        match keys.last() {
+            Some(last) if keys.len() as i64 == BATCH => after.clone_from(last),
             _ => return Ok((groups, None)),
         }
+    }
+}
+
+/// The next keys that several tracks have.
+async fn keys(client: &impl Sql, why: Why, after: &str) -> Result<Vec<String>> {
+    let id = Uuid::try_parse(after).unwrap_or(Uuid::nil());
+    let (sql, params): (_, Params<'_>) = match why {
+        Why::Essence => (ESSENCES, &[&after, &BATCH]),
+        Why::Recording => (RECORDINGS, &[&id, &BATCH]),
+        Why::Isrc => (ISRCS, &[&after, &BATCH]),
+        Why::Maybe => (TITLES, &[&after, &BATCH]),
+    };
+    Ok(client.rows(sql, params).await?.iter().map(|row| row.get(0)).collect())
+}
+
+async fn tracks(client: &impl Sql, why: Why, keys: &[String]) -> Result<Vec<Row>> {
+    let ids: Vec<Uuid> = keys.iter().filter_map(|key| Uuid::try_parse(key).ok()).collect();
+    match why {
+        Why::Essence => client.rows(WITH_ESSENCE, &[&keys]).await,
+        Why::Recording => client.rows(WITH_RECORDING, &[&ids]).await,
+        Why::Isrc => client.rows(WITH_ISRC, &[&keys]).await,
+        Why::Maybe => client.rows(WITH_TITLE, &[&keys]).await,
     }
 }
 
@@ -271,8 +263,26 @@ fn group(why: Why, mut tracks: Vec<Twin>) -> Group {
     Group { why, can_be_freed, tracks: tracks.into_iter().map(|t| t.shown).collect() }
 }
 
-/// Of tracks with one title those that may be one recording: the same artist, nearly the same length, several albums, and
-/// nothing that a surer part of the report has said already.
+/// Of tracks with one key those that are, or may be, one recording, unless a surer part of the report has said so already.
+fn news(why: Why, tracks: Vec<Twin>) -> Vec<Vec<Twin>> {
+    let groups = if why == Why::Maybe { alike(tracks) } else { vec![tracks] };
+    groups.into_iter().filter(|group| group.len() > 1 && !is_said(why, group)).collect()
+}
+
+fn is_said(why: Why, group: &[Twin]) -> bool {
+    fn is_one<T: PartialEq>(group: &[Twin], of: impl Fn(&Twin) -> Option<&T>) -> bool {
+        let first = group.first().and_then(&of);
+        first.is_some() && group.iter().all(|t| of(t) == first)
+    }
+    let surer = [
+        (Why::Essence, is_one(group, |t| t.essence.as_ref())),
+        (Why::Recording, is_one(group, |t| t.recording.as_ref())),
+        (Why::Isrc, is_one(group, |t| t.isrc.as_ref())),
+    ];
+    surer.into_iter().take_while(|(surer, _)| *surer != why).any(|(_, is_one)| is_one)
+}
+
+/// Of tracks with one title those of one artist and nearly one length, in several albums.
 fn alike(mut tracks: Vec<Twin>) -> Vec<Vec<Twin>> {
     tracks.retain(|t| t.duration_ms.is_some());
     tracks.sort_by(|a, b| {
@@ -282,16 +292,8 @@ fn alike(mut tracks: Vec<Twin>) -> Vec<Vec<Twin>> {
         let (a_ms, b_ms) = (a.duration_ms.unwrap_or_default(), b.duration_ms.unwrap_or_default());
         a.artist_key == b.artist_key && b_ms - a_ms <= SAME_LENGTH_MS
     };
-    tracks.chunk_by(is_near).filter(|group| is_news(group)).map(<[Twin]>::to_vec).collect()
-}
-
-fn is_news(group: &[Twin]) -> bool {
-    let Some((first, rest)) = group.split_first() else { return false };
-    let all = |is_same: &dyn Fn(&Twin) -> bool| rest.iter().all(is_same);
-    let is_said = (first.essence.is_some() && all(&|t| t.essence == first.essence))
-        || (first.recording.is_some() && all(&|t| t.recording == first.recording))
-        || (first.isrc.is_some() && all(&|t| t.isrc == first.isrc));
-    rest.iter().any(|t| t.album_id != first.album_id) && !is_said
+    let has_albums = |group: &&[Twin]| group.iter().any(|t| t.album_id != group[0].album_id);
+    tracks.chunk_by(is_near).filter(has_albums).map(<[Twin]>::to_vec).collect()
 }
 
 #[cfg(test)]
@@ -314,7 +316,7 @@ mod tests {
     }
 
     fn groups(tracks: Vec<Twin>) -> Vec<Vec<i64>> {
-        alike(tracks).iter().map(|group| group.iter().map(|t| t.id).collect()).collect()
+        news(Why::Maybe, tracks).iter().map(|group| group.iter().map(|t| t.id).collect()).collect()
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Missing {
 }
 
 // In the order of the index on (album_id, disc_number, track_number): a page costs what is passed on the way to its last
-// album, and no table is read but for those that are found.
+// album, and no track's row is read but for those that are found.
 const CANDIDATES: &str = "select d.album_id
     from (select album_id, disc_number, max(track_number) as last,
             count(distinct track_number) filter (where track_number > 0) as numbers
@@ -75,7 +75,8 @@ const CANDIDATES: &str = "select d.album_id
 const ALBUMS: &str =
     "select a.id, a.title, r.name, a.year, a.path, a.total_tracks, a.available_tracks, a.disc_count
     from album a join artist r on r.id = a.artist_id where a.id = any($1) order by a.id";
-const NUMBERS: &str = "select album_id, disc_number, track_number from track where album_id = any($1)";
+const NUMBERS: &str = "select album_id, disc_number, track_number from track
+    where album_id = any($1) and missing_since is null";
 
 /// A page of them in the order of their ids, behind the album `after`; and behind which one the next page begins.
 pub async fn incomplete(client: &impl Sql, after: i64, limit: i64) -> Result<(Vec<Incomplete>, Option<i64>)> {

@@ -120,6 +120,7 @@ pub async fn bring_back(tx: &impl Sql, returning: &Returning) -> Result<Returned
     let mut tracks = returning.tracks.clone();
     for track in &mut tracks {
         track["album_id"] = json!(album_id);
+        track["missing_since"] = Value::Null;
     }
     tx.run(INSERT_TRACKS, &[&Value::Array(tracks)]).await?;
     Ok(returned)
@@ -168,7 +169,8 @@ const RETURN_FILES: &str =
     "update track t set path = w.path, size_bytes = w.size_bytes, modified_at = w.modified_at, format = w.format,
         sample_rate_hz = w.sample_rate_hz, bit_depth = w.bit_depth, bitrate_kbps = w.bitrate_kbps, channels = w.channels,
         is_lossy = w.is_lossy, checksum = w.checksum, essence = w.essence, duration_ms = w.duration_ms,
-        source = w.source, source_url = w.source_url, isrc = w.isrc, musicbrainz_id = w.musicbrainz_id, updated_at = now()
+        source = w.source, source_url = w.source_url, isrc = coalesce(t.isrc, w.isrc),
+        musicbrainz_id = coalesce(t.musicbrainz_id, w.musicbrainz_id), missing_since = null, updated_at = now()
     from jsonb_array_elements($1) o (was), jsonb_populate_record(null::track, o.was) w where t.id = w.id";
 
 /// Gives tracks the files back that they had before: `rows` are their rows as they were, with the paths that the files

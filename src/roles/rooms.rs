@@ -40,6 +40,8 @@ pub(super) fn jobs() -> Registry {
         .with::<imports::ImportRelease>()
         .with::<imports::SortLoose>()
         .with::<imports::Sweep>()
+        .with::<imports::ReturnFromTrash>()
+        .with::<imports::UndoApproval>()
         .with::<imports::Adopt>()
 }
 

@@ -111,16 +111,17 @@ impl Job for Delete {
         if let Some(later) = wait_for_music(&context.app).await? {
             return Ok(later);
         }
-        let client = context.app.db.get().await?;
+        let app = &context.app;
         let mut done = Vec::new();
         let ended = match self.thing {
             Thing::Album => self.delete_album(context, self.id, None).await?,
-            Thing::Track => match client.maybe_row(ALBUM_OF_TRACK, &[&self.id]).await? {
+            Thing::Track => match app.db.get().await?.maybe_row(ALBUM_OF_TRACK, &[&self.id]).await? {
                 Some(row) => self.delete_album(context, row.get(0), Some(self.id)).await?,
                 None => Ended::Nothing,
             },
             Thing::Artist => {
-                while let Some(row) = client.maybe_row(NEXT_ALBUM_OF_ARTIST, &[&self.id]).await? {
+                while let Some(row) = app.db.get().await?.maybe_row(NEXT_ALBUM_OF_ARTIST, &[&self.id]).await?
+                {
                     if context.stop.is_cancelled() {
                         return Ok(Outcome::Snooze(Duration::ZERO));
                     }
@@ -379,7 +380,7 @@ const TRACKS: &str = "select id, path, size_bytes, encode(checksum, 'hex'), esse
     where album_id = $1 and ($2::bigint is null or id = $2) order by disc_number, track_number, id";
 // An import that has its plan: until it is over, it answers for what it puts into the folder.
 const IS_BEING_FILLED: &str = "select exists (select from import
-    where finished_at is null and state <> 'waiting' and plan -> 'filing' ->> 'target' = $1)";
+    where is_on_its_way and plan -> 'filing' ->> 'target' = $1)";
 // What lies in the folder and is another album's: albums in folders of albums, tracks that were moved.
 const TRACKS_OF_OTHERS: &str = "select path from track where path = any($1) and album_id <> $2";
 const FOLDERS_OF_OTHERS: &str = "select path from album where path = any($1) and id <> $2";

@@ -19,7 +19,8 @@ pub use entry::{Entry, File, Kind, NewEntry, State, forget, put};
 pub use http::routes;
 pub use list::{Item, ItemDetail, Items, Wanted, find, list};
 pub use remove::{Expire, Remove, empty, remove};
-pub use restore::{Restore, restore, take_out};
+pub use restore::{Restore, restore, restore_now, take_out};
+pub use swap::finish_all as finish_swaps;
 
 use std::time::Duration;
 

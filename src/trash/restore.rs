@@ -58,8 +58,18 @@ pub async fn restore(tx: &impl Sql, wanted: &Restore) -> Result<i64> {
     };
     match (row.get(0), row.get(1)) {
         ("replaced", _) | ("deleted", true) => jobs::enqueue(tx, wanted).await,
-        _ => Ok(tx.row(JOB_OF_IMPORTS, &[&key(wanted.id)]).await?.get(0)),
+        _ => {
+            let (entity, address) = (Some(("trash", wanted.id)), wanted.address.as_deref());
+            activity::record(tx, wanted.by, "restore", entity, None, address).await?;
+            Ok(tx.row(JOB_OF_IMPORTS, &[&key(wanted.id)]).await?.get(0))
+        }
     }
+}
+
+/// Brings an older version or a deletion back within a job of a room above; how that went. Safe to run twice.
+pub async fn restore_now(context: &Context, wanted: Restore) -> Result<Outcome> {
+    context.app.db.get().await?.maybe_row(ASK, &[&wanted.id]).await?;
+    wanted.run(context).await
 }
 
 /// No such entry.
@@ -294,27 +304,39 @@ pub(super) fn clear(music: &Path, entry: &Entry) -> Result<()> {
 
 const TAKE_OUT: &str = "update trash set state = 'restoring' where id = $1 and state = 'kept'";
 
-/// Moves the files of an entry into a folder that is theirs alone (`named` says under which name each), for whoever
-/// answers for them then, and `forget`s the entry in his own transaction. Safe to run twice with the same folder.
+/// Moves the files of an entry into a folder (`named` says under which name each), for whoever answers for them then, and
+/// `forget`s the entry in a transaction of theirs; the folder, which is the one of the first try when this is run again.
 pub async fn take_out(
     context: &Context,
     entry: &Entry,
     folder: &str,
     named: impl Fn(&File) -> String,
-) -> Result<Vec<String>> {
+) -> Result<String> {
     let client = context.app.db.get().await?;
     if entry.state != State::Restoring && client.run(TAKE_OUT, &[&entry.id]).await? == 0 {
         return Err(Error::Conflict("It is not in the trash any more.".into()));
     }
-    let to = entry.files.iter().map(|f| (f.name.clone(), format!("{folder}/{}", named(f)))).collect();
-    let way = Way { folder: folder.to_owned(), to };
-    if let Some((_, place)) = way.to.iter().find(|(_, place)| !is_beneath(place, folder)) {
-        return Err(Error::Invalid(format!("{place} does not lie in {folder}")));
+    let way = match &entry.way {
+        Some(way) => way.clone(),
+        None => {
+            let to = entry.files.iter().map(|f| (f.name.clone(), format!("{folder}/{}", named(f)))).collect();
+            let way = Way { folder: folder.to_owned(), to };
+            if let Some((_, place)) = way.to.iter().find(|(_, place)| !is_beneath(place, folder)) {
+                return Err(Error::Invalid(format!("{place} does not lie in {folder}")));
+            }
+            entry::set_way(&client, entry.id, &way).await?;
+            way
+        }
+    };
+    drop(client);
+    disk::here("way found", context.app.music())?;
+    for name in move_along(context, entry, &way).await? {
+        tracing::warn!(trash_id = entry.id, name, "a file of the trash is not there");
     }
-    let missing = move_along(context, entry, &way).await?;
+    disk::here("moved back", context.app.music())?;
     let (music, at) = (context.app.music().to_owned(), entry.clone());
     blocking(move || clear(&music, &at)).await?;
-    Ok(missing)
+    Ok(way.folder)
 }
 
 #[cfg(test)]

@@ -156,6 +156,20 @@ async fn record(
     Ok(tx.commit().await?)
 }
 
+const BEGUN: &str = "select subject from trash where state = 'filling' and subject like 'swap:%' order by id";
+
+/// Brings swaps that were begun to their end, for a room above that swaps in a job of its own.
+pub async fn finish_all(context: &Context) -> Result<()> {
+    let client = context.app.db.get().await?;
+    for row in client.rows(BEGUN, &[]).await? {
+        let id = row.get::<_, &str>(0).strip_prefix("swap:").and_then(|id| id.parse().ok());
+        if let Some(id) = id {
+            finish(context, &client, id).await?;
+        }
+    }
+    Ok(())
+}
+
 /// The last part: the newer files, which no row knows any more, move into the trash. `None` when there are none to move.
 pub(super) async fn finish(context: &Context, client: &impl Sql, entry_id: i64) -> Result<Option<Outcome>> {
     let Some(newer) = Entry::filling(client, &subject(entry_id)).await? else { return Ok(None) };

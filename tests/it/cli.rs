@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::harness::{Town, files_beneath, postgres};
 
 /// The program with this town's settings and nothing else of our environment.
-fn barbossa(town: &Town) -> Command {
+pub fn barbossa(town: &Town) -> Command {
     let settings = town.settings();
     let file = settings.backup_dir.with_file_name("barbossa.toml");
     if !file.exists() {
@@ -25,7 +25,7 @@ fn barbossa(town: &Town) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> (i32, String, String) {
+pub fn run(command: &mut Command) -> (i32, String, String) {
     seen(&command.output().unwrap())
 }
 

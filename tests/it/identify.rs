@@ -56,7 +56,8 @@ async fn a_folder_that_contradicts_its_tags_waits_with_both_readings_and_a_perso
     assert_eq!((&shown["album"], &shown["runner_up"]["title"]), (&json!("Wrong Match"), &json!("True Name")));
     let sum = shown["confidence"].as_f64().unwrap() + shown["runner_up"]["confidence"].as_f64().unwrap();
     assert!(sum <= 1.0 && shown["confidence"].as_f64().unwrap() < 0.85, "{shown}");
-    let approval = barbossa::imports::Approval { use_runner_up: true, by: admin_id, ..Default::default() };
+    let approval =
+        barbossa::imports::Approval { use_runner_up: true, by: Some(admin_id), ..Default::default() };
     let mut connection = inbox.app.db.get().await.unwrap();
     let tx = connection.transaction().await.unwrap();
     let job = barbossa::imports::approve(&tx, shown["id"].as_i64().unwrap(), &approval).await.unwrap();

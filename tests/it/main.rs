@@ -29,6 +29,7 @@ mod lifecycle;
 mod migrations;
 mod releases;
 mod reports;
+mod review;
 #[cfg(feature = "failpoints")]
 mod model;
 mod rescan;

@@ -13,6 +13,7 @@ use barbossa::trash::{self, Expire, File, Kind, NewEntry};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::cli::{barbossa, run};
 use crate::collection::{Collection, Member, each, new_album};
 use crate::harness::files_beneath;
 
@@ -429,6 +430,41 @@ async fn the_older_version_comes_back_to_its_track_and_that_can_be_undone_again(
     assert!(refused["detail"].as_str().unwrap().contains("restore the album first"), "{refused}");
     let state: String = collection.town.value("select state from trash where kind = 'replaced'").await;
     assert_eq!(state, "kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_deletes_lists_restores_and_removes() {
+    let (collection, _, _, debut, post) = household().await;
+    let said = |args: &[&str]| run(barbossa(&collection.town).args(args));
+    let (code, out, err) = said(&["library", "delete", "album", &debut.album_id.to_string(), "--yes"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(
+        out.starts_with("Debut by Björk is in the trash.") && out.contains("barbossa trash restore"),
+        "{out}"
+    );
+    assert_eq!(said(&["library", "delete", "album", "4711", "--yes"]).0, 5);
+    assert_eq!(said(&["library", "delete", "album", &post.album_id.to_string()]).0, 2, "without being asked");
+    let (_, out, _) = said(&["trash", "list"]);
+    assert!(out.contains("Debut") && out.contains("deleted") && out.contains("1 entry"), "{out}");
+    let list: Value = serde_json::from_str(&said(&["trash", "list", "--json"]).1).unwrap();
+    let id = list["items"][0]["id"].to_string();
+    let (_, out, _) = said(&["trash", "show", &id]);
+    assert!(
+        out.contains("01 - One.flac") && out.contains("artists/Björk/Debut (1993)/01 - One.flac"),
+        "{out}"
+    );
+    let (code, out, err) = said(&["trash", "restore", &id]);
+    assert_eq!((code, out.trim()), (0, format!("{id} is back: album {}", debut.album_id).as_str()), "{err}");
+    assert_eq!(said(&["trash", "restore", &id]).0, 5);
+    collection.rows_equal_files().await;
+    said(&["library", "delete", "track", &post.track_ids[0].to_string(), "--yes"]);
+    let (code, out, _) = said(&["trash", "empty", "--all", "--yes"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("1 entry removed for good"), "{out}");
+    assert_eq!(said(&["trash", "list"]).1, "Nothing.\n");
+    let (code, out, _) = said(&["library", "incomplete"]);
+    assert_eq!((code, out.as_str()), (0, "All albums are whole, as far as their tags and numbers tell.\n"));
+    assert!(said(&["library", "duplicates"]).1.starts_with("0 groups"));
 }
 
 #[cfg(feature = "failpoints")]

@@ -193,7 +193,7 @@ async fn names_alone_replace_only_when_a_person_says_so() {
     write(&inbox, "new", [named(1, 1, Format::Flac16).tone(999)]);
     inbox.import("new").await;
     assert!(inbox.last().await.contains("in a better copy"), "{}", inbox.last().await);
-    let by = somebody(&inbox).await;
+    let by = Some(somebody(&inbox).await);
     let replace = Approval { when_there: WhenThere::Replace, by, ..Approval::default() };
     approved(&inbox, last_id(&inbox).await, &replace).await;
     assert_eq!(inbox.last().await, "done: ");

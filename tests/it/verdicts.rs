@@ -46,7 +46,7 @@ async fn rival(inbox: &Inbox) -> i64 {
 #[tokio::test]
 async fn an_approved_folder_is_filed_under_the_names_that_the_person_gave() {
     let inbox = Inbox::new().await;
-    let (id, by) = (unknown(&inbox).await, somebody(&inbox).await);
+    let (id, by) = (unknown(&inbox).await, Some(somebody(&inbox).await));
     let album = Some("Demo Tape".into());
     let approval = Approval { album, year: Some(2004), by, ..Approval::default() };
     assert!(matches!(approved(&inbox, id, &approval).await, End::Completed(_)));
@@ -84,7 +84,7 @@ async fn nobody_imports_what_waits_for_a_person_without_asking_one() {
 #[tokio::test]
 async fn what_was_rejected_lies_with_its_reason_and_can_be_put_back_and_approved() {
     let inbox = Inbox::new().await;
-    let (id, by) = (unknown(&inbox).await, somebody(&inbox).await);
+    let (id, by) = (unknown(&inbox).await, Some(somebody(&inbox).await));
     let client = inbox.app.db.get().await.unwrap();
     let job = imports::reject(&client, id, by, Some("not ours"), false).await.unwrap();
     inbox.ended(job).await;
@@ -105,7 +105,7 @@ async fn what_was_rejected_lies_with_its_reason_and_can_be_put_back_and_approved
 #[tokio::test]
 async fn what_is_rejected_into_the_trash_can_still_be_brought_back() {
     let inbox = Inbox::new().await;
-    let (id, by) = (unknown(&inbox).await, somebody(&inbox).await);
+    let (id, by) = (unknown(&inbox).await, Some(somebody(&inbox).await));
     let client = inbox.app.db.get().await.unwrap();
     let job = imports::reject(&client, id, by, None, true).await.unwrap();
     inbox.ended(job).await;
@@ -120,7 +120,7 @@ async fn what_is_rejected_into_the_trash_can_still_be_brought_back() {
 #[tokio::test]
 async fn approving_what_has_a_rival_asks_again_until_the_person_says_how() {
     let inbox = Inbox::new().await;
-    let (id, by) = (rival(&inbox).await, somebody(&inbox).await);
+    let (id, by) = (rival(&inbox).await, Some(somebody(&inbox).await));
     approved(&inbox, id, &Approval { by, ..Approval::default() }).await;
     assert!(inbox.last().await.starts_with("review: "), "{}", inbox.last().await);
     assert_eq!(inbox.beneath("import/review"), ["new/1.mp3"], "it stays where it was");

@@ -69,6 +69,9 @@ pub enum Command {
     /// What was deleted, replaced or came twice
     #[command(subcommand)]
     Trash(Trash),
+    /// Imports that wait for a person
+    #[command(subcommand)]
+    Review(Review),
     /// What is running, waiting and there
     Status(Output),
     /// Try everything that has to work, and say what does not
@@ -415,6 +418,87 @@ pub enum Thing {
     Album,
     Artist,
     Track,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Review {
+    /// List them, the newest first
+    List {
+        /// Which
+        #[arg(long, default_value = "pending")]
+        #[arg(value_parser = ["pending", "approved", "rejected", "failed", "duplicate"])]
+        status: String,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one: what it is taken for and why, its files, and what the library has beside them
+    Show {
+        /// Its id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// File it, as suggested or under other names
+    Approve(ApproveArgs),
+    /// Set it aside for good: into import/rejected, with the reason beside it
+    Reject {
+        /// Its id
+        id: i64,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        /// Into the trash instead
+        #[arg(long)]
+        delete: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring one back that was rejected, came twice or failed
+    PutBack {
+        /// Its id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Undo what was decided last: back to review, as it was
+    Undo {
+        /// Its id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Its id
+    pub id: i64,
+    /// The album artist, instead of the one that was suggested
+    #[arg(long)]
+    pub artist: Option<String>,
+    /// The title, instead of the one that was suggested
+    #[arg(long)]
+    pub album: Option<String>,
+    /// The year, instead of the one that was suggested
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=9999))]
+    pub year: Option<i32>,
+    /// Take the runner-up
+    #[arg(long)]
+    pub runner_up: bool,
+    /// In the place of what the library has; the old files go into the trash
+    #[arg(long, conflicts_with_all = ["beside", "extend"])]
+    pub replace: bool,
+    /// As an edition of its own beside what the library has
+    #[arg(long, conflicts_with = "extend")]
+    pub beside: bool,
+    /// Add only what the library lacks
+    #[arg(long)]
+    pub extend: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Debug, Subcommand)]

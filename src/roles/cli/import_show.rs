@@ -49,7 +49,7 @@ fn table(list: &[Shown]) -> String {
 }
 
 /// `“Album” (1999) by Ann`, as far as it is known.
-fn what(shown: &Shown) -> String {
+pub fn what(shown: &Shown) -> String {
     let year = shown.year.map(|y| format!(" ({y})")).unwrap_or_default();
     match (shown.album.as_deref(), shown.artist.as_deref()) {
         (Some(album), Some(artist)) => format!("“{album}”{year} by {artist}"),
@@ -59,11 +59,11 @@ fn what(shown: &Shown) -> String {
     }
 }
 
-fn percent(share: f32) -> String {
+pub fn percent(share: f32) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-fn page(shown: &Shown) -> String {
+pub fn page(shown: &Shown) -> String {
     let sure = shown.confidence.map(|c| format!(", {} sure", percent(c))).unwrap_or_default();
     let mut lines = vec![format!("Import {}: {}{sure}; {}", shown.id, what(shown), shown.state)];
     lines.push(format!(

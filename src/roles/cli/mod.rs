@@ -17,6 +17,7 @@ mod library;
 mod migrate;
 mod privileges;
 mod reports;
+mod review;
 mod role;
 mod setup;
 mod status;
@@ -71,6 +72,7 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Edit(command) => desk::with_app(|app| edit::run(app, command)),
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
         Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
+        Command::Review(command) => desk::with_app(|app| review::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api
         | Command::Worker(_)

@@ -1,0 +1,249 @@
+//! The routes of review: look, approve, reject, put back, undo. Admins look; everyone who may import decides, by name.
+//! Beneath `/api`.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::review::{self, Review, ReviewDetail};
+use super::undo::undo;
+use super::verdict::{Approval, WhenThere, approve, put_back, reject};
+use crate::app::App;
+use crate::auth::{Admin, User};
+use crate::db::{Sql, Transaction};
+use crate::error::{Error, Result};
+use crate::input::{Path, Query};
+use crate::jobs::{self, End};
+use crate::library::ensure_music_is_there;
+
+/// How long an answer waits for the job.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How many a list has at most.
+const MAX_LIMIT: i64 = 500;
+/// No name is longer.
+const MAX_NAME_BYTES: usize = 1000;
+
+/// All of them.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/import/review", get(list))
+        .route("/import/review/failed", get(failed))
+        .route("/import/review/{id}", get(one))
+        .route("/import/review/{id}/approve", post(approve_one))
+        .route("/import/review/{id}/reject", post(reject_one))
+        .route("/import/review/{id}/put-back", post(put_one_back))
+        .route("/import/review/{id}/undo", post(undo_one))
+}
+
+// -- looking
+
+/// `?status&before&limit`
+#[derive(Deserialize)]
+struct Which {
+    status: Option<String>,
+    before: Option<i64>,
+    limit: Option<i64>,
+}
+
+impl Which {
+    fn limit(&self) -> Result<i64> {
+        let limit = self.limit.unwrap_or(MAX_LIMIT);
+        if (1..=MAX_LIMIT).contains(&limit) {
+            return Ok(limit);
+        }
+        Err(Error::Field { field: "limit", message: format!("must be from 1 to {MAX_LIMIT}") })
+    }
+}
+
+async fn list(State(app): State<App>, _: Admin, Query(which): Query<Which>) -> Result<Json<Vec<Review>>> {
+    let state = review::state_of(which.status.as_deref().unwrap_or("pending"))?;
+    Ok(Json(Review::list(&app.db.get().await?, state, which.before, which.limit()?).await?))
+}
+
+async fn failed(State(app): State<App>, _: Admin, Query(which): Query<Which>) -> Result<Json<Vec<Review>>> {
+    Ok(Json(Review::list(&app.db.get().await?, "failed", which.before, which.limit()?).await?))
+}
+
+async fn one(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<Json<ReviewDetail>> {
+    Ok(Json(ReviewDetail::find(&app, id).await?))
+}
+
+// -- deciding
+
+/// What a person may say of a folder; a body that is not there says nothing.
+#[derive(Debug, Default, Deserialize)]
+struct Words {
+    artist: Option<String>,
+    album: Option<String>,
+    year: Option<i32>,
+    #[serde(default)]
+    when_there: WhenThere,
+    #[serde(default)]
+    use_runner_up: bool,
+}
+
+impl Words {
+    fn check(self, by: i64) -> Result<Approval> {
+        Ok(Approval {
+            artist: name("artist", self.artist)?,
+            album: name("album", self.album)?,
+            year: year(self.year)?,
+            use_runner_up: self.use_runner_up,
+            when_there: self.when_there,
+            by: Some(by),
+        })
+    }
+}
+
+/// A name that can be stored and filed; a blank one says nothing.
+fn name(field: &'static str, name: Option<String>) -> Result<Option<String>> {
+    let Some(name) = name.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()) else { return Ok(None) };
+    if name.len() > MAX_NAME_BYTES || name.contains(char::is_control) {
+        let message = format!("must have at most {MAX_NAME_BYTES} bytes, and no control characters");
+        return Err(Error::Field { field, message });
+    }
+    Ok(Some(name))
+}
+
+fn year(year: Option<i32>) -> Result<Option<i32>> {
+    match year {
+        Some(year) if !(1..=9999).contains(&year) => {
+            Err(Error::Field { field: "year", message: "must be from 1 to 9999".into() })
+        }
+        year => Ok(year),
+    }
+}
+
+fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(bytes).map_err(|e| Error::Field { field: "body", message: e.to_string() })
+}
+
+async fn approve_one(
+    State(app): State<App>,
+    user: User,
+    Path(id): Path<i64>,
+    sent: Bytes,
+) -> Result<Response> {
+    let approval = body::<Words>(&sent)?.check(user.id)?;
+    let job = decided(&app, async |tx| approve(tx, id, &approval).await).await?;
+    answer(&app, job, "approved", "done").await
+}
+
+/// `{reason?, delete_files=false}`
+#[derive(Debug, Default, Deserialize)]
+struct Refusal {
+    reason: Option<String>,
+    #[serde(default)]
+    delete_files: bool,
+}
+
+async fn reject_one(
+    State(app): State<App>,
+    user: User,
+    Path(id): Path<i64>,
+    sent: Bytes,
+) -> Result<Response> {
+    let refusal: Refusal = body(&sent)?;
+    let reason = name("reason", refusal.reason)?;
+    let to_trash = refusal.delete_files;
+    let job =
+        decided(&app, async |tx| reject(tx, id, Some(user.id), reason.as_deref(), to_trash).await).await?;
+    answer(&app, job, "rejected", "rejected").await
+}
+
+async fn put_one_back(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
+    let job = decided(&app, async |tx| put_back(tx, id, Some(user.id)).await).await?;
+    answer(&app, job, "pending", "review").await
+}
+
+async fn undo_one(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
+    let job = decided(&app, async |tx| undo(tx, id, Some(user.id)).await).await?;
+    answer(&app, job, "pending", "review").await
+}
+
+/// Commits the decision and its job together.
+async fn decided(app: &App, decide: impl AsyncFnOnce(&Transaction<'_>) -> Result<i64>) -> Result<i64> {
+    ensure_music_is_there(app).await?;
+    let mut client = app.db.get().await?;
+    let tx = client.transaction().await?;
+    jobs::name_request(&tx).await?;
+    let job = decide(&tx).await?;
+    tx.commit().await?;
+    Ok(job)
+}
+
+const OUTCOME: &str = "select state, album_id, path, reason from import where id = $1";
+
+/// 200 when it has come to the state that was wanted, 202 when it is on its way, 409 with the reason when it came to another.
+async fn answer(app: &App, job_id: i64, status: &str, wanted: &str) -> Result<Response> {
+    let ended = jobs::wait(app, &[job_id], PATIENCE).await.pop().map(|ended| ended.end);
+    let result = match ended {
+        None => {
+            let body = json!({"status": status, "album_id": null, "job_id": job_id, "pending": true});
+            return Ok((StatusCode::ACCEPTED, Json(body)).into_response());
+        }
+        Some(End::Completed(result)) => result,
+        Some(End::Cancelled(reason)) => return Err(Error::Conflict(reason)),
+        Some(End::Discarded(error)) => return Err(anyhow::anyhow!("job {job_id}: {error}").into()),
+    };
+    let id = result["import_id"].as_i64().unwrap_or_default();
+    let row = app.db.get().await?.row(OUTCOME, &[&id]).await?;
+    if row.get::<_, &str>(0) != wanted {
+        let reason: Option<&str> = row.get(3);
+        return Err(Error::Conflict(came_to(row.get(0), reason.unwrap_or("nobody knows why"))));
+    }
+    let mut body = json!({"status": status, "album_id": row.get::<_, Option<i64>>(1), "job_id": job_id});
+    if wanted != "done" {
+        body["path"] = json!(row.get::<_, Option<&str>>(2));
+    }
+    Ok(Json::<Value>(body).into_response())
+}
+
+fn came_to(state: &str, reason: &str) -> String {
+    match state {
+        "review" => {
+            format!("It still waits for a person: {reason}. Say when_there: replace, beside or extend.")
+        }
+        "duplicate" => format!("It is in the trash: {reason}."),
+        other => format!("It is {other} now: {reason}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_not_there_says_nothing_and_a_blank_name_neither() {
+        let words: Words = body(&Bytes::from_static(b" ")).unwrap();
+        let approval = words.check(3).unwrap();
+        assert_eq!(approval, Approval { by: Some(3), ..Approval::default() });
+        let words: Words = body(&Bytes::from_static(br#"{"artist":"  ","when_there":"beside"}"#)).unwrap();
+        let approval = words.check(3).unwrap();
+        assert_eq!((approval.artist, approval.when_there), (None, WhenThere::Beside));
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_or_a_year_is_refused_by_name() {
+        for (sent, field) in [
+            (r#"{"artist":"a\u0000b"}"#, "artist"),
+            (r#"{"album":"a\nb"}"#, "album"),
+            (r#"{"year":0}"#, "year"),
+            (r#"{"when_there":"x"}"#, "body"),
+        ] {
+            let words = body::<Words>(&Bytes::copy_from_slice(sent.as_bytes())).and_then(|w| w.check(1));
+            assert!(matches!(words, Err(Error::Field { field: f, .. }) if f == field), "{sent}");
+        }
+    }
+}
