@@ -22,8 +22,6 @@ mod hearts;
 mod identify;
 mod imports;
 mod jobs;
-#[cfg(feature = "failpoints")]
-mod killed;
 mod library;
 mod lifecycle;
 mod migrations;
