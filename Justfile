@@ -167,9 +167,21 @@ status:
 install: setup
     @BARBOSSA_PROFILE=dist {{ python }} tests/machine/up.py --on-this-host
 
-# Measure adoption, browsing, memory and start with the real program (NAME picks: adopt, serve)
-bench *NAME: setup
-    cargo --config profile.release.package.barbossa.opt-level=3 bench --profile release --locked --bench house -- {{ NAME }}
+# Measure adoption, browsing, memory and start with the real program, beside mpd and beets (NAME picks: adopt, adopt-large, import, serve)
+bench *NAME: setup bench-peers
+    BARBOSSA_BENCH_BEET={{ quote(cache / "bench/beets/bin/beet") }} cargo --config profile.release.package.barbossa.opt-level=3 bench --profile release --locked --bench house -- {{ NAME }}
+
+# What the measurements are compared with: mpd from Debian (not started), beets from PyPI in a folder of its own
+[private]
+bench-peers:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    beets={{ quote(cache / "bench/beets") }}
+    command -v mpd >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends mpd python3-venv </dev/null >/dev/null
+    if [ ! -x "$beets/bin/beet" ]; then
+        python3 -m venv "$beets"
+        "$beets/bin/pip" -q install beets
+    fi
 
 # Remove what was built in the cache folder, the Debian trees and the machines too
 clean: down

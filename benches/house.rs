@@ -1,13 +1,16 @@
 //! What a household would feel, measured against the real program: adopting a library, browsing a large one, memory,
 //! start. `just bench` runs all of it; `just bench serve` one part. Figures are for comparing runs on one machine.
 //!
-//! Needs Debian's postgresql, redis-server, ffmpeg and wrk. `BARBOSSA_BENCH_LIBRARY=DIR` adopts that library
-//! (`Artist/Album (Year)/…`) instead of one made here.
+//! Needs Debian's postgresql, redis-server, ffmpeg and wrk; mpd and beets to compare with (`just bench` installs them).
+//! `adopt` takes 10,000 files, `adopt-large` 100,000. `BARBOSSA_BENCH_LIBRARY=DIR` adopts that library
+//! (`Artist/Album (Year)/…`) instead of one made here; `BARBOSSA_BENCH_BEETS=N` lets beets take at most so many files.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop here")]
 
 #[path = "../tests/it/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
+#[path = "peers/mod.rs"]
+mod peers;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,8 +29,13 @@ fn main() {
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        if is_wanted("adopt") {
-            adopt().await;
+        for (name, albums) in [("adopt", 1000), ("adopt-large", 10_000)] {
+            if is_wanted(name) {
+                adopt(albums).await;
+            }
+        }
+        if is_wanted("import") {
+            import(1000).await;
         }
         if is_wanted("serve") {
             serve().await;
@@ -56,10 +64,19 @@ impl Role {
     }
 
     fn resident_mib(&self) -> f64 {
+        self.mib("VmRSS:")
+    }
+
+    /// The most that it ever had.
+    fn peak_mib(&self) -> f64 {
+        self.mib("VmHWM:")
+    }
+
+    fn mib(&self, what: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let kib = status
             .lines()
-            .find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+            .find_map(|l| l.strip_prefix(what)?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
         kib.unwrap() / 1024.0
     }
 }
@@ -71,41 +88,136 @@ impl Drop for Role {
     }
 }
 
-/// Index an existing library in place: until browsable, and until every byte was read.
-async fn adopt() {
-    let town = Town::new().await;
-    let files = match std::env::var_os("BARBOSSA_BENCH_LIBRARY") {
-        Some(library) => link_library(Path::new(&library), &town.music().join("artists")),
-        None => make_library(&town.music().join("artists"), 1000),
-    };
-    let _worker = Role::start(&town, &["worker"]);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    for round in ["cold rows", "again, nothing changed"] {
-        let start = Instant::now();
-        let run = Command::new(PROGRAM)
-            .args(["import", "--wait", "--adopt"])
-            .arg(town.music().join("artists"))
-            .env("BARBOSSA_CONFIG", "/dev/null")
-            .env("DATABASE_URL", &town.settings().database_url)
-            .env("REDIS_URL", &town.settings().redis_url)
-            .env("MUSIC_PATH", town.music())
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(run.success());
-        let seconds = start.elapsed().as_secs_f64();
-        let tracks: i64 = town.value("select track_count from library").await;
-        println!(
-            "adopt ({round}): {files} files, {tracks} tracks in {seconds:.2} s = {:.0} files/s",
-            files as f64 / seconds
-        );
-    }
+/// A command for people, as they give it; seconds, and what it said.
+fn command(town: &Town, arguments: &[&str]) -> (f64, serde_json::Value) {
     let start = Instant::now();
-    while town.value::<i64>("select count(*) from track where checksum is null").await > 0 {
-        assert!(start.elapsed() < Duration::from_secs(600), "the checksums do not come");
+    let run = Command::new(PROGRAM)
+        .args(arguments)
+        .arg("--json")
+        .env("BARBOSSA_CONFIG", "/dev/null")
+        .env("DATABASE_URL", &town.settings().database_url)
+        .env("REDIS_URL", &town.settings().redis_url)
+        .env("MUSIC_PATH", town.music())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    (start.elapsed().as_secs_f64(), serde_json::from_slice(&run.stdout).unwrap())
+}
+
+fn say(what: &str, files: usize, seconds: f64) {
+    println!("{what}: {files} files in {seconds:.2} s = {:.0} files/s", files as f64 / seconds);
+}
+
+fn load() -> String {
+    std::fs::read_to_string("/proc/loadavg").unwrap().split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// Index an existing library in place: until browsable, again when nothing has changed, and until every byte was read
+/// and verified; beside programs that do the same.
+async fn adopt(albums: usize) {
+    let town = Town::new().await;
+    let artists = town.music().join("artists");
+    let files = match std::env::var_os("BARBOSSA_BENCH_LIBRARY") {
+        Some(library) => link_library(Path::new(&library), &artists),
+        None => make_library(&artists, albums),
+    };
+    let mib = peers::size(&artists) as f64 / 1024.0 / 1024.0;
+    println!("adopt: {files} files, {mib:.0} MiB, load {}", load());
+    let all = artists.to_str().unwrap().to_owned();
+    for round in ["cold pages", "warm"] {
+        if round == "cold pages" {
+            peers::forget_pages(&artists);
+        }
+        town.execute("truncate artist, job, verification, damage, unreadable_file, event, activity cascade; update library set artist_count = 0, album_count = 0, track_count = 0").await;
+        let worker = Role::start(&town, &["worker"]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (seconds, _) = command(&town, &["import", "--adopt", &all]);
+        say(&format!("adopt, {round}"), files, seconds);
+        println!("adopt, {round}: worker's peak {:.0} MiB", worker.peak_mib());
+        if round == "cold pages" {
+            continue;
+        }
+        let start = Instant::now();
+        while town.value::<i64>("select count(*) from track where checksum is null").await > 0 {
+            assert!(start.elapsed() < Duration::from_secs(1200), "the checksums do not come");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let (seconds, cat) = (start.elapsed().as_secs_f64(), peers::cat(&artists));
+        println!("essences: {:.0} MiB/s; cat {:.0} MiB/s", mib / seconds, mib / cat);
+        for _ in 0..2 {
+            let (seconds, said) = command(&town, &["library", "rescan"]);
+            assert_eq!(said["files"], 0, "{said}");
+            say("rescan, nothing changed", files, seconds);
+        }
+        let (seconds, said) = command(&town, &["integrity", "verify", "--all"]);
+        assert_eq!((&said["damaged"], &said["differ"]), (&0.into(), &0.into()), "{said}");
+        let cat = peers::cat(&artists);
+        println!(
+            "verify: {:.0} MiB/s; cat {:.0} MiB/s; {:.0} %",
+            mib / seconds,
+            mib / cat,
+            100.0 * cat / seconds
+        );
+        println!("worker's peak {:.0} MiB, load {}", worker.peak_mib(), load());
+    }
+    compare(&artists, files);
+}
+
+/// The same files, the same minute.
+fn compare(artists: &Path, files: usize) {
+    match peers::mpd(artists) {
+        Some((first, again, songs)) => {
+            say(&format!("mpd, first update ({songs} songs)"), files, first);
+            say("mpd, nothing changed", files, again);
+        }
+        None => println!("mpd: not installed, or it does not start"),
+    }
+    let most = std::env::var("BARBOSSA_BENCH_BEETS").ok().and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
+    let some = tempfile::tempdir_in(artists.parent().unwrap()).unwrap();
+    let mut taken = 0;
+    for artist in std::fs::read_dir(artists).unwrap().map(Result::unwrap) {
+        if taken < most {
+            taken += link_library(&artist.path(), &some.path().join(artist.file_name()));
+        }
+    }
+    match peers::beets(some.path()) {
+        Some(seconds) => say("beets, import -A -C", taken, seconds),
+        None => println!("beets: not installed, or it failed"),
+    }
+    println!("load {}", load());
+}
+
+/// The inbox: folders that are moved into the library, each read whole, identified, filed and recorded.
+async fn import(albums: usize) {
+    let town = Town::new().await;
+    let made = town.music().parent().unwrap().join("made");
+    let files = make_library(&made, albums);
+    let app = town.app_as("bench");
+    let client = app.db.get().await.unwrap();
+    let mut count = 0;
+    for artist in std::fs::read_dir(&made).unwrap().map(Result::unwrap) {
+        for album in std::fs::read_dir(artist.path()).unwrap().map(Result::unwrap) {
+            let name = format!("{count} {}", album.file_name().to_str().unwrap());
+            let (folder, source) = (town.pending().join(&name), "import".to_owned());
+            barbossa::files::rename_noreplace(&album.path(), &folder).unwrap();
+            let path = format!("import/pending/{name}");
+            let job = barbossa::imports::ImportRelease { path, source, requested_by: None };
+            barbossa::jobs::enqueue(&client, &job).await.unwrap();
+            count += 1;
+        }
+    }
+    // What has just been written has to settle first.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let start = Instant::now();
+    let worker = Role::start(&town, &["worker"]);
+    let unfinished = "select count(*) from job where kind = 'imports.import_release' and finished_at is null";
+    while town.value::<i64>(unfinished).await > 0 {
+        assert!(start.elapsed() < Duration::from_secs(1800), "the imports do not end");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    println!("adopt: every checksum and essence {:.1} s later", start.elapsed().as_secs_f64());
+    let tracks: i64 = town.value("select track_count from library").await;
+    say(&format!("import with move ({tracks} tracks filed)"), files, start.elapsed().as_secs_f64());
+    println!("import: worker's peak {:.0} MiB, load {}", worker.peak_mib(), load());
 }
 
 /// The pages of a large library, by wrk.
@@ -191,7 +303,8 @@ fn make_library(artists: &Path, albums: usize) -> usize {
         .enumerate()
         .map(|(n, f)| {
             let mut song = Song::new(&format!("base {n}")).format(*f);
-            song.milliseconds = 2000;
+            // Short, so that a hundred thousand fit on a disk; a library's own files are a hundred times as long.
+            song.milliseconds = 500;
             song.write(&artists.parent().unwrap().join("bases"))
         })
         .collect();

@@ -50,6 +50,8 @@ pub struct Settings {
     pub jobs: Jobs,
     /// What was replaced or deleted.
     pub trash: Trash,
+    /// How often files are read again.
+    pub integrity: Integrity,
     /// For programs of the first version.
     pub compat: Compat,
     /// Qobuz.
@@ -107,6 +109,13 @@ pub struct Jobs {
 pub struct Trash {
     /// How many days replaced and deleted files can be brought back.
     pub keep_days: u32,
+}
+
+/// `[integrity]`
+#[derive(Debug, Clone)]
+pub struct Integrity {
+    /// Within so many days every file is read and held against its checksum.
+    pub period_days: u32,
 }
 
 /// `[compat]`
@@ -183,6 +192,7 @@ impl Default for Settings {
             },
             jobs: Jobs { keep_days: 30 },
             trash: Trash { keep_days: 30 },
+            integrity: Integrity { period_days: 30 },
             compat: Compat { query_tokens: false },
             qobuz: Qobuz { email: String::new(), quality: 4 },
             lidarr: Lidarr { url: String::new() },

@@ -200,6 +200,7 @@ async fn look_at_database(app: &App) -> (Findings, Option<Uuid>) {
 }
 
 const LIBRARY: &str = "select id from library";
+const FILES: &str = "select exists (select from damage where ended_at is null), (select reason from alarm order by raised_at limit 1)";
 const HEARTBEATS: &str =
     "select role, bool_or(seen_at > now() - interval '20 seconds') from heartbeat group by role";
 
@@ -216,6 +217,7 @@ async fn ask_database(app: &App) -> Result<(Findings, Option<Uuid>)> {
     }
     found.push(("schema", Found::ok()));
     let library = client.row(LIBRARY, &[]).await?.get(0);
+    found.push(("files", look_at_files(&client).await?));
     let rows = client.rows(HEARTBEATS, &[]).await?;
     let seen: BTreeMap<String, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     found.extend(ROLES.map(|role| {
@@ -227,6 +229,16 @@ async fn ask_database(app: &App) -> Result<(Findings, Option<Uuid>)> {
         (role, Found::code(code))
     }));
     Ok((found, Some(library)))
+}
+
+/// What the rows know of the files: the disk itself is not asked.
+async fn look_at_files(client: &impl Sql) -> Result<Found> {
+    let row = client.row(FILES, &[]).await?;
+    Ok(match (row.get::<_, Option<String>>(1), row.get(0)) {
+        (Some(reason), _) => Found::because("vanished_files", reason),
+        (None, true) => Found::because("damaged_files", "`barbossa integrity list` names them"),
+        (None, false) => Found::ok(),
+    })
 }
 
 async fn bounded<T>(ask: impl Future<Output = Result<T>>) -> std::result::Result<T, Found> {

@@ -52,6 +52,8 @@ pub mod trash;
 pub mod edits;
 /// The one way in.
 pub mod imports;
+/// Files held against their checksums; damages and the ways back.
+pub mod integrity;
 /// Copies proven to be readable.
 pub mod backups;
 /// Alive, ready, and how the parts are.

@@ -124,6 +124,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Number(|s| &mut s.trash.keep_days, 1..=3650),
     },
     Key {
+        name: "integrity.period_days",
+        env: None,
+        meaning: "Within so many days every file is read and held against its checksum.",
+        field: Field::Number(|s| &mut s.integrity.period_days, 1..=3650),
+    },
+    Key {
         name: "compat.query_tokens",
         env: None,
         meaning: "Accept a login token in the address of the WebSocket, as programs of the first version send it.",

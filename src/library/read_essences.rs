@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::Row;
@@ -15,8 +16,9 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::jobs::{Context, Job, Outcome, Queue};
 
-/// Rows that are fetched and written at once; some seconds of reading.
-const BATCH: i64 = 32;
+/// Rows that are fetched and written at once: some seconds of reading, and of small files enough that writing does not
+/// count.
+const BATCH: i64 = 128;
 const AT_ONCE: usize = 2;
 const MOUNT_PAUSE: Duration = Duration::from_secs(300);
 
@@ -90,31 +92,31 @@ impl Job for ReadEssences {
 
 /// Reads these files, two at once; those that could be read.
 async fn read_all(app: &App, files: &[Unread], context: &Context) -> Result<Vec<(Unread, Digest)>> {
-    let mut digests = Vec::with_capacity(files.len());
-    for some in files.chunks(AT_ONCE) {
-        if context.stop.is_cancelled() {
-            break;
-        }
-        let reading: Vec<_> = some
-            .iter()
-            .map(|file| {
-                let (music, path) = (app.music().to_owned(), file.path.clone());
-                tokio::task::spawn_blocking(move || match files::beneath(&music, &path) {
+    let mut readings = stream::iter(files.to_vec())
+        .take_while(|_| std::future::ready(!context.stop.is_cancelled()))
+        .map(|file| {
+            let music = app.music().to_owned();
+            tokio::task::spawn_blocking(move || {
+                let read = match files::beneath(&music, &file.path) {
                     Some(path) => audio::checksum_and_essence(&path),
                     None => Err(Unreadable::Io(std::io::ErrorKind::InvalidInput.into())),
-                })
+                };
+                (file, read)
             })
-            .collect();
-        for (file, reading) in some.iter().zip(reading) {
-            match reading.await.map_err(anyhow::Error::from)? {
-                Ok(digest) => digests.push((file.clone(), digest)),
-                Err(error) => {
-                    let path = file.path.as_str();
-                    tracing::warn!(track_id = file.id, path, error = %error, "a file of the library cannot be read");
-                }
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut digests = Vec::with_capacity(files.len());
+    while let Some(reading) = readings.next().await {
+        match reading.map_err(anyhow::Error::from)? {
+            (file, Ok(digest)) => digests.push((file, digest)),
+            (file, Err(error)) => {
+                let path = file.path.as_str();
+                tracing::warn!(track_id = file.id, path, error = %error, "a file of the library cannot be read");
             }
         }
     }
+    // Many statements lock rows in this order.
+    digests.sort_unstable_by_key(|(file, _)| file.id);
     Ok(digests)
 }
 

@@ -5,7 +5,7 @@ use axum::Router;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, edits, hearts, imports, library, members, trash};
+use crate::{activity, auth, edits, hearts, imports, integrity, library, members, trash};
 
 /// Beneath `/api`.
 pub(super) fn routes() -> Router<App> {
@@ -18,6 +18,7 @@ pub(super) fn routes() -> Router<App> {
         .merge(edits::routes())
         .merge(trash::routes())
         .merge(imports::http::routes())
+        .merge(integrity::routes())
         .merge(imports::show_http::routes())
 }
 
@@ -43,12 +44,15 @@ pub(super) fn jobs() -> Registry {
         .with::<imports::ReturnFromTrash>()
         .with::<imports::UndoApproval>()
         .with::<imports::Adopt>()
+        .with::<integrity::VerifySlice>()
+        .with::<integrity::Repair>()
 }
 
 /// When the clock enqueues what, in UTC.
 pub(super) fn timetable() -> Vec<Timed> {
     let rooms = [
         Timed::new::<imports::Sweep>("*/5 * * * *"),
+        Timed::new::<integrity::VerifySlice>("0 3 * * *"),
         Timed::new::<edits::ExpireEdits>("40 2 * * *"),
         // What a lost job has left; else it finds nothing to do.
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),

@@ -21,6 +21,7 @@ mod health;
 mod hearts;
 mod identify;
 mod imports;
+mod integrity;
 mod jobs;
 mod library;
 mod lifecycle;

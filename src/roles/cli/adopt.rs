@@ -2,18 +2,34 @@
 //! that would do.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::{Output, RescanArgs};
+use super::args::Output;
 use super::exit::{Status, failure};
 use super::import::within_music;
 use super::{job, terminal};
 use crate::app::App;
 use crate::imports::{self, Adopt, AdoptReport};
 use crate::jobs;
+
+/// What may be said to `library rescan`.
+#[derive(Debug, Args)]
+pub struct RescanArgs {
+    /// A folder beneath MUSIC_PATH/artists; else all of it
+    pub dir: Option<PathBuf>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Files that are gone are gone, however many they are
+    #[arg(long)]
+    pub accept_missing: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
 
 pub async fn adopt(app: &App, path: &Path, is_dry: bool, output: Output) -> anyhow::Result<Status> {
     let dir = within_music(app, path)?;

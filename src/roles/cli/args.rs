@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::adopt::RescanArgs;
+use super::integrity::Integrity;
 use crate::jobs::Queue;
 
 /// One household, one music collection, everyone's own library.
@@ -69,6 +71,9 @@ pub enum Command {
     /// What was deleted, replaced or came twice
     #[command(subcommand)]
     Trash(Trash),
+    /// Files held against their checksums, and what to do about damaged ones
+    #[command(subcommand)]
+    Integrity(Integrity),
     /// Imports that wait for a person
     #[command(subcommand)]
     Review(Review),
@@ -567,18 +572,4 @@ pub enum Gen {
         /// Where to
         dir: PathBuf,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct RescanArgs {
-    /// A folder beneath MUSIC_PATH/artists; else all of it
-    pub dir: Option<PathBuf>,
-    /// Only say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Files that are gone are gone, however many they are
-    #[arg(long)]
-    pub accept_missing: bool,
-    #[command(flatten)]
-    pub output: Output,
 }

@@ -12,6 +12,7 @@ mod generate;
 mod generator;
 mod import;
 mod import_show;
+mod integrity;
 mod job;
 mod library;
 mod migrate;
@@ -72,6 +73,7 @@ fn desk_work(command: Command) -> anyhow::Result<Status> {
         Command::Edit(command) => desk::with_app(|app| edit::run(app, command)),
         Command::Library(command) => desk::with_app(|app| library::run(app, command)),
         Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
+        Command::Integrity(command) => desk::with_app(|app| integrity::run(app, command)),
         Command::Review(command) => desk::with_app(|app| review::run(app, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api

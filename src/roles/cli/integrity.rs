@@ -1,0 +1,148 @@
+//! `barbossa integrity`: what was verified, what is damaged, and the ways back.
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::args::Output;
+use super::exit::{Status, failure};
+use super::{job, terminal};
+use crate::app::App;
+use crate::integrity::{Repair, Scope, VerifySlice, accept, damages, summary};
+use crate::jobs;
+
+/// What may be asked of it.
+#[derive(Debug, Subcommand)]
+pub enum Integrity {
+    /// How much was verified, and what is damaged
+    Status(Output),
+    /// Read files now: this night's slice, all, or those of some tracks; exit status 1 when one is damaged
+    Verify {
+        /// Every file
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Ids of tracks
+        ids: Vec<i64>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List damaged files with their ways back
+    List(Output),
+    /// Put a good copy in the place of a damaged file, which goes into the trash
+    Repair {
+        /// The damage's id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a file as it is now; one that is missing leaves the library
+    Accept {
+        /// The damage's id
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// So many damages are listed.
+const LISTED: i64 = 1000;
+
+pub async fn run(app: App, command: Integrity) -> anyhow::Result<Status> {
+    match command {
+        Integrity::Status(output) => status(&app, output).await,
+        Integrity::Verify { all, ids, output } => verify(&app, all, ids, output).await,
+        Integrity::List(output) => list(&app, output).await,
+        Integrity::Repair { id, output } => repair(&app, id, output).await,
+        Integrity::Accept { id, output } => {
+            let result = accept(&app, id, None, None).await?;
+            tell(output, &result, "It is taken as it is.")
+        }
+    }
+}
+
+async fn status(app: &App, output: Output) -> anyhow::Result<Status> {
+    let summary = summary(app).await?;
+    if output.json {
+        terminal::print_json(&summary)?;
+        return Ok(Status::Done);
+    }
+    let damaged: i64 = summary.damages.values().sum();
+    let kinds: Vec<String> = summary.damages.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let mut text = format!(
+        "{} tracks, {} with a checksum, {} missing.\n{} ({} %) verified within {} days.\n{} damaged{}{}.",
+        summary.tracks,
+        summary.read,
+        summary.missing,
+        summary.verified,
+        summary.verified_pct,
+        summary.period_days,
+        damaged,
+        if damaged > 0 { ": " } else { "" },
+        kinds.join(", "),
+    );
+    if let Some(next) = summary.next_slice_at {
+        text.push_str(&format!("\nThe next slice is due {}.", terminal::time(next)));
+    }
+    if let Some(alarm) = &summary.alarm {
+        text.push_str(&format!("\nAlarm: {alarm}"));
+    }
+    terminal::print(text)?;
+    Ok(Status::Done)
+}
+
+async fn verify(app: &App, all: bool, ids: Vec<i64>, output: Output) -> anyhow::Result<Status> {
+    let scope = match (all, ids.is_empty()) {
+        (true, _) => Scope::All,
+        (false, false) => Scope::Tracks(ids),
+        (false, true) => Scope::Slice,
+    };
+    let id = jobs::enqueue(&app.db.get().await?, &VerifySlice { scope }).await?;
+    let result = job::follow(app, id, &terminal::bar("files")).await?;
+    let number = |name: &str| result.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let text = format!(
+        "{} files read: {} intact, {} damaged, {} changed or gone (a rescan looks at them).",
+        number("checked"),
+        number("intact"),
+        number("damaged"),
+        number("differ")
+    );
+    tell(output, &result, &text)?;
+    Ok(if number("damaged") > 0 { Status::Failed } else { Status::Done })
+}
+
+async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
+    let damages = damages(&app.db.get().await?, None, None, LISTED).await?;
+    if output.json {
+        terminal::print_json(&damages)?;
+    } else if damages.is_empty() {
+        terminal::print("Nothing is damaged.")?;
+    } else {
+        let rows = damages.iter().map(|d| {
+            let ways: Vec<&str> = d.ways.iter().map(|w| w.kind.as_str()).collect();
+            let ways = if ways.is_empty() { "none known".to_owned() } else { ways.join(", ") };
+            vec![d.id.to_string(), d.kind.clone(), terminal::time(d.found_at), d.path.clone(), ways]
+        });
+        terminal::print(terminal::table(&["id", "what", "found", "file", "ways back"], &[0], rows))?;
+    }
+    Ok(Status::Done)
+}
+
+async fn repair(app: &App, damage_id: i64, output: Output) -> anyhow::Result<Status> {
+    let client = app.db.get().await?;
+    if damages(&client, None, Some(damage_id), 1).await?.is_empty() {
+        return Err(failure(Status::NotFound, format!("There is no open damage {damage_id}.")));
+    }
+    let id = jobs::enqueue(&client, &Repair { damage_id, requested_by: None }).await?;
+    drop(client);
+    let result = job::follow(app, id, &terminal::spinner()).await?;
+    let from = result.pointer("/from/place").and_then(Value::as_str).unwrap_or_default().to_owned();
+    tell(output, &result, &format!("Repaired from {from}; the damaged file is in the trash."))
+}
+
+fn tell(output: Output, result: &Value, text: &str) -> anyhow::Result<Status> {
+    if output.json {
+        terminal::print_json(result)?;
+    } else {
+        terminal::print(text)?;
+    }
+    Ok(Status::Done)
+}
