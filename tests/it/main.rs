@@ -13,10 +13,12 @@ mod cli;
 mod collection;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod enrich;
 mod edits;
 mod events;
 #[cfg(feature = "failpoints")]
 mod faults;
+mod fingerprint;
 mod health;
 mod hearts;
 mod identify;

@@ -20,7 +20,10 @@ fn song(n: u32, artist: &str, album: &str) -> Song {
 async fn import(inbox: &Inbox, folder: &str) {
     inbox.import(folder).await;
     eventually("all jobs have ended", || async {
-        let open: i64 = inbox.town.value("select count(*) from job where finished_at is null").await;
+        let open: i64 = inbox
+            .town
+            .value("select count(*) from job where kind = 'imports.import_release' and finished_at is null")
+            .await;
         open == 0
     })
     .await;
