@@ -17,6 +17,7 @@ pub use evidence::{Evidence, Identified, RunnerUp, Witness, confidence, summary}
 pub use ids::has_right_check_digit;
 pub use order::{missing_tracks, tells_total};
 pub use release::{Release, ReleaseTrack};
+pub use words::{Likeness, is_many, likeness};
 
 use super::names::{self, FileName};
 use super::read::{Candidate, TrackFile};

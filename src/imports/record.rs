@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::carry::text_in;
+use super::enrich::Enrich;
+use super::fingerprint::Fingerprint;
 use super::identify::{Release, ReleaseTrack};
 use super::import::{Import, State};
 use super::plan::{Ending, Filing, Plan, Replacement, Step, trash_of_replaced};
@@ -13,7 +15,7 @@ use crate::db::{Client, Sql};
 use crate::error::Result;
 use crate::events::{self, Audience};
 use crate::hearts;
-use crate::jobs::Context;
+use crate::jobs::{self, Context};
 use crate::library::{self, NewAlbum, NewTrack, Replaced, quality_display};
 use crate::trash;
 
@@ -57,6 +59,7 @@ pub async fn record(context: &Context, client: &mut Client, import: &mut Import)
     tell_imported(&tx, import, &album, recorded).await?;
     let target = filing.target.clone();
     import.recorded(&tx, recorded.album_id, &target, plan).await?;
+    ask_around(context, &tx, import.id).await?;
     tx.commit().await?;
     Ok(Written::Recorded)
 }
@@ -82,6 +85,15 @@ async fn tell_imported(
     events::publish(tx, "import:complete", Audience::Everyone, &told).await?;
     let updated = json!({"album_ids": [recorded.album_id], "artist_ids": [recorded.artist_id]});
     events::publish(tx, "library:updated", Audience::Everyone, &updated).await?;
+    Ok(())
+}
+
+/// What can wait until the music is where it belongs: listening to it, and asking catalogues about it.
+async fn ask_around(context: &Context, tx: &impl Sql, import_id: i64) -> Result<()> {
+    jobs::enqueue(tx, &Fingerprint { import_id }).await?;
+    if context.app.settings.musicbrainz.enabled {
+        jobs::enqueue(tx, &Enrich { import_id, essences: Vec::new() }).await?;
+    }
     Ok(())
 }
 
@@ -192,6 +204,7 @@ pub async fn end(
     if plan.ending == Ending::Review {
         let told = tx.row(SUGGESTED, &[&import.id]).await?.get::<_, Value>(0);
         events::publish(&tx, "import:review", Audience::Admins, &told).await?;
+        ask_around(context, &tx, import.id).await?;
     }
     Ok(tx.commit().await?)
 }

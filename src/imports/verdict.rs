@@ -32,7 +32,7 @@ pub struct Approval {
     /// What to do when the library has other audio in its place.
     #[serde(default)]
     pub when_there: WhenThere,
-    /// Who says so; none at the command line.
+    /// Who says so; none at the command line, and when a catalogue has settled the doubt.
     #[serde(default)]
     pub by: Option<i64>,
 }

@@ -13,8 +13,10 @@ mod cli;
 mod collection;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod enrich;
 mod edits;
 mod events;
+mod fingerprint;
 mod health;
 mod hearts;
 mod identify;

@@ -6,7 +6,7 @@ use crate::library::{identity_key, sort_key};
 
 /// Two names beside each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Likeness {
+pub enum Likeness {
     /// One thing, written in two ways (`Sigur Rós`, `Sigur Ros`; `Album`, `Album (Deluxe)`).
     Same,
     /// One of them is probably a slip (`Beatles`, `Beatels`).
@@ -61,7 +61,7 @@ pub(super) fn is_nobody(name: &str) -> bool {
 }
 
 /// `Various Artists`.
-pub(super) fn is_many(name: &str) -> bool {
+pub fn is_many(name: &str) -> bool {
     MANY.contains(&identity_key(name).as_str())
 }
 
@@ -139,7 +139,7 @@ fn base(name: &str) -> (&str, bool) {
 }
 
 /// Compares two names.
-pub(super) fn likeness(one: &str, other: &str) -> Likeness {
+pub fn likeness(one: &str, other: &str) -> Likeness {
     if one == other {
         return Likeness::Same;
     }
