@@ -7,6 +7,7 @@
 
 mod adopt;
 mod carry;
+mod cue;
 mod decide;
 mod draw;
 mod ears;
@@ -32,6 +33,7 @@ mod review_http;
 mod settle;
 mod show;
 pub mod show_http;
+mod split;
 mod subject;
 mod stops;
 mod sweep;

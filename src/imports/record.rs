@@ -1,6 +1,8 @@
 //! Sixth station: the library's rows, the hearts of followers, the activity log and the announcement, in one
 //! transaction; before it nobody sees the album, after it everybody does.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,10 +12,13 @@ use super::fingerprint::Fingerprint;
 use super::identify::{Release, ReleaseTrack};
 use super::import::{Import, State};
 use super::plan::{Ending, Filing, Plan, Replacement, Step, trash_of_replaced};
+use super::verdict::Verdict;
 use crate::activity;
 use crate::db::{Client, Sql};
+use crate::edits;
 use crate::error::Result;
 use crate::events::{self, Audience};
+use crate::files::text_to_path;
 use crate::hearts;
 use crate::jobs::{self, Context};
 use crate::library::{self, NewAlbum, NewTrack, Replaced, quality_display};
@@ -193,9 +198,20 @@ pub async fn end(
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
     let path = plan.asides.first().filter(|_| plan.ending != Ending::Done).map(|a| a.target.as_str());
-    let notes = notes(plan, left);
+    let mut notes = notes(plan, left);
+    if plan.stays && import.lies_where_music_arrives {
+        let advice = stays(plan, &context.app.music().join(text_to_path(source)));
+        tracing::warn!(path = source, "{advice}");
+        notes = Some(advice);
+    }
     tell_trash(context, &tx, import, source, plan).await?;
     import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
+    // Only now: a file that had other tags by then would no longer be known as the source's.
+    if let (Some(album_id), Some(filing)) = (import.album_id, &plan.filing)
+        && filing.is_renamed
+    {
+        edits::write_tags(&tx, album_id, import.verdict.as_ref().and_then(Verdict::by)).await?;
+    }
     if plan.ending != Ending::Done {
         let action = format!("import_{}", plan.ending.state());
         let details = json!({"import_id": import.id, "path": path, "reason": plan.reason});
@@ -248,6 +264,15 @@ async fn tell_trash(
         trash::put(&context.app, tx, &entry).await?;
     }
     Ok(())
+}
+
+/// What a person can do about files that could only be copied, or only be looked at.
+fn stays(plan: &Plan, folder: &Path) -> String {
+    let told = match plan.ending {
+        Ending::Done | Ending::Duplicate => "imported; the originals could not be removed",
+        Ending::Review | Ending::Rejected => "it stays where it is, since its files could not be moved",
+    };
+    format!("{told}: chmod -R g+w '{}'", folder.display())
 }
 
 const NAMES: &str = "select suggested_artist, suggested_album from import where id = $1";

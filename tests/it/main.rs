@@ -16,6 +16,8 @@ mod crash;
 mod enrich;
 mod edits;
 mod events;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod fingerprint;
 mod health;
 mod hearts;
@@ -26,6 +28,7 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod releases;
 mod reports;
 mod review;
 #[cfg(feature = "failpoints")]
@@ -39,3 +42,5 @@ mod trash;
 mod upgrade;
 mod verdicts;
 mod watch;
+#[cfg(feature = "failpoints")]
+mod yard;

@@ -176,7 +176,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// `Album (Disc 2)`, `Album [CD1]`, `Album - CD 1`, `Album, Disc 2`: the album and the disc. An album that is called
 /// nothing else keeps its name.
-pub(super) fn without_disc(title: &str) -> (&str, Option<u32>) {
+pub fn without_disc(title: &str) -> (&str, Option<u32>) {
     let whole = (title, None);
     let trimmed = title.trim_end();
     if !trimmed.trim_end_matches([')', ']', ' ']).ends_with(|c: char| c.is_ascii_digit()) {
