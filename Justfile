@@ -14,7 +14,7 @@ python := "/usr/bin/python3"
 package := python + " tests/machine/package.py"
 machine := python + " tests/machine/machine.py"
 debian_packages := """
-    git gcc libc6-dev ffmpeg postgresql redis-server
+    git gcc libc6-dev ffmpeg libchromaprint-tools postgresql redis-server
     mmdebstrap debian-archive-keyring systemd-container iproute2 util-linux
     dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest curl wrk
     rsync unzip zip bindfs

@@ -62,6 +62,10 @@ pub struct Settings {
     pub plex: Plex,
     /// Bandcamp.
     pub bandcamp: Bandcamp,
+    /// MusicBrainz.
+    pub musicbrainz: Musicbrainz,
+    /// AcoustID.
+    pub acoustid: Acoustid,
     /// What only this process and its credentials know.
     pub secrets: Secrets,
 }
@@ -159,6 +163,24 @@ pub struct Bandcamp {
     pub cookies_path: PathBuf,
 }
 
+/// `[musicbrainz]`
+#[derive(Debug, Clone)]
+pub struct Musicbrainz {
+    /// Whether it is asked about what was imported, afterwards.
+    pub enabled: bool,
+    /// Its address.
+    pub url: String,
+    /// How its people reach the people of this house; empty: not told.
+    pub contact: String,
+}
+
+/// `[acoustid]`
+#[derive(Debug, Clone)]
+pub struct Acoustid {
+    /// Its address.
+    pub url: String,
+}
+
 /// Secrets: from systemd credentials first, then (an old `.env`) from the environment; never printed.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
@@ -172,6 +194,8 @@ pub struct Secrets {
     pub plex_token: Option<SecretString>,
     /// Of TorrentLeech.
     pub torrentleech_key: Option<SecretString>,
+    /// Of an application at AcoustID.
+    pub acoustid_key: Option<SecretString>,
 }
 
 impl Default for Settings {
@@ -198,6 +222,12 @@ impl Default for Settings {
             lidarr: Lidarr { url: String::new() },
             plex: Plex { url: String::new(), music_section: String::new(), auto_scan: true },
             bandcamp: Bandcamp { cookies_path: PathBuf::new() },
+            musicbrainz: Musicbrainz {
+                enabled: true,
+                url: "https://musicbrainz.org".into(),
+                contact: String::new(),
+            },
+            acoustid: Acoustid { url: "https://api.acoustid.org".into() },
             secrets: Secrets::default(),
         }
     }

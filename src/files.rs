@@ -3,6 +3,8 @@
 //!
 //! Durable means: the data is fsynced before its name exists, and the folder that holds the name afterwards.
 
+#[cfg(feature = "failpoints")]
+pub mod faults;
 mod lease;
 
 pub use lease::is_being_written;
@@ -26,6 +28,15 @@ pub const MARKER: &str = ".barbossa-library";
 
 /// The longest name that we give to a file or a folder; file systems take 255 bytes, and room is left for ` (2)`.
 const MAX_COMPONENT_BYTES: usize = 240;
+
+/// Where a test may make a call to the file system fail; see `faults`. A program without the feature has none.
+pub fn may_fail(what: &'static str, path: &Path) -> io::Result<()> {
+    #[cfg(feature = "failpoints")]
+    faults::pass(what, path)?;
+    // What a program without the feature knows of it.
+    let _ = (what, path);
+    Ok(())
+}
 
 // -- names and paths from outside
 
@@ -143,6 +154,7 @@ pub fn text_to_path(text: &str) -> PathBuf {
 /// # Errors
 /// `AlreadyExists` when the name is taken; `CrossesDevices` from one file system to another.
 pub fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
+    may_fail("rename", to)?;
     match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
         // NFS and some FUSE file systems know no flags.
         Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => rename_without_flags(from, to),
@@ -175,6 +187,7 @@ fn rename_without_flags(from: &Path, to: &Path) -> io::Result<()> {
 
 /// A second name for the same file (linkat(2)); never over an existing one.
 pub fn link_noreplace(from: &Path, to: &Path) -> io::Result<()> {
+    may_fail("link", to)?;
     fs::hard_link(from, to)
 }
 
@@ -193,31 +206,39 @@ pub fn copy_durably(from: &Path, to: &Path) -> io::Result<blake3::Hash> {
     let copied = copy_and_sync(from, to);
     if copied.as_ref().is_err_and(|e| e.kind() != ErrorKind::AlreadyExists) {
         // Best effort: what is left lies in a staging folder, which is removed as a whole.
-        let _ = fs::remove_file(to);
+        let _ = remove_file_if_there(to);
     }
     copied
 }
 
 fn copy_and_sync(from: &Path, to: &Path) -> io::Result<blake3::Hash> {
+    may_fail("open", from)?;
     let mut source = File::open(from)?;
+    may_fail("create", to)?;
     let mut target = OpenOptions::new().read(true).write(true).create_new(true).mode(0o664).open(to)?;
+    may_fail("write", to)?;
     // copy_file_range(2) beneath: a reflink where the file system can.
     io::copy(&mut source, &mut target)?;
     let modified = source.metadata()?.modified()?;
     target.set_modified(modified)?;
+    may_fail("fsync", to)?;
     target.sync_all()?;
     hash_file(to)
 }
 
 /// Writes a file under a name that is free, and fsyncs it; the folder is for the caller.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    may_fail("create", path)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o664).open(path)?;
+    may_fail("write", path)?;
     file.write_all(bytes)?;
+    may_fail("fsync", path)?;
     file.sync_all()
 }
 
 /// BLAKE3 of a whole file.
 pub fn hash_file(path: &Path) -> io::Result<blake3::Hash> {
+    may_fail("read", path)?;
     let mut file = File::open(path)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -251,8 +272,10 @@ pub fn create_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn written_beside(folder: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    may_fail("create", folder)?;
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o664);
     let mut file = tempfile::Builder::new().prefix(".writing-").permissions(mode).tempfile_in(folder)?;
+    may_fail("write", folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     Ok(file)
@@ -266,6 +289,7 @@ fn folder_of(path: &Path) -> io::Result<&Path> {
 
 /// Makes the names in a folder durable.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
+    may_fail("fsync", path)?;
     match File::open(path)?.sync_all() {
         // Some network file systems cannot fsync a folder; there is nothing better to do.
         Err(e) if e.raw_os_error() == Some(Errno::EINVAL as i32) => Ok(()),
@@ -275,6 +299,7 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 
 /// Makes the content of a file durable, whoever wrote it.
 pub fn sync_file(path: &Path) -> io::Result<()> {
+    may_fail("fsync", path)?;
     File::open(path)?.sync_all()
 }
 
@@ -285,15 +310,18 @@ pub fn make_dirs(path: &Path) -> io::Result<()> {
     }
     let above = folder_of(path)?;
     make_dirs(above)?;
+    may_fail("mkdir", path)?;
     match fs::create_dir(path) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(e),
-        Ok(()) => sync_dir(above),
+        // A name that is not durable must not be found by the next attempt.
+        Ok(()) => sync_dir(above).inspect_err(|_| drop(fs::remove_dir(path))),
     }
 }
 
 /// Removes a folder if it is empty; whether it is gone now.
 pub fn remove_dir_if_empty(path: &Path) -> io::Result<bool> {
+    may_fail("rmdir", path)?;
     match fs::remove_dir(path) {
         Ok(()) => Ok(true),
         Err(e) => match e.kind() {
@@ -304,8 +332,22 @@ pub fn remove_dir_if_empty(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Removes a folder with all that lies in it; it may be gone already, in part or as a whole.
+pub fn remove_tree_if_there(folder: &Path) -> io::Result<()> {
+    for entry in walkdir::WalkDir::new(folder).contents_first(true) {
+        match entry {
+            Err(e) if e.io_error().is_some_and(|e| e.kind() == ErrorKind::NotFound) => {}
+            Err(e) => return Err(e.into()),
+            Ok(entry) if entry.file_type().is_dir() => drop(remove_dir_if_empty(entry.path())?),
+            Ok(entry) => remove_file_if_there(entry.path())?,
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file that may be gone already.
 pub fn remove_file_if_there(path: &Path) -> io::Result<()> {
+    may_fail("unlink", path)?;
     match fs::remove_file(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         done => done,

@@ -27,6 +27,10 @@ pub mod db;
 /// Redis, which may vanish at any moment: limits and fan-out with a bound on every call.
 pub mod cache;
 
+// -- gate: other people's programs, in their own words
+/// MusicBrainz, AcoustID: what is asked, and what the answers say.
+pub mod integrations;
+
 // -- hall: what every room shares
 /// `App`: settings, pool, clock; built once per process.
 pub mod app;

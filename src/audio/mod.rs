@@ -4,6 +4,7 @@
 //! is said in words for a person.
 
 mod essence;
+mod fingerprint;
 mod ogg;
 mod quality;
 mod tags;
@@ -12,6 +13,7 @@ mod window;
 mod write;
 
 pub use essence::{Digest, audio_ranges, checksum_and_essence};
+pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use quality::{Format, Quality};
 pub use tags::{Picture, Tags, embedded_cover};
 pub use verify::verify;

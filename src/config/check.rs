@@ -45,6 +45,8 @@ pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Ve
     problems.extend(web_address("api.public_url", &settings.api.public_url));
     problems.extend(web_address("lidarr.url", &settings.lidarr.url));
     problems.extend(web_address("plex.url", &settings.plex.url));
+    problems.extend(web_address("musicbrainz.url", &settings.musicbrainz.url));
+    problems.extend(web_address("acoustid.url", &settings.acoustid.url));
     problems.extend(cookies(&settings.bandcamp.cookies_path));
     problems.extend(settling(settings));
     problems.extend(missing_secrets(settings, sources, read));

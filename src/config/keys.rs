@@ -177,6 +177,30 @@ pub const KEYS: &[Key] = &[
         meaning: "A cookies.txt of a logged-in browser, readable by user barbossa; empty: not used.",
         field: Field::Path(|s| &mut s.bandcamp.cookies_path),
     },
+    Key {
+        name: "musicbrainz.enabled",
+        env: None,
+        meaning: "Ask MusicBrainz about what was imported, afterwards: ids, barcode, label, ISRCs.",
+        field: Field::Switch(|s| &mut s.musicbrainz.enabled),
+    },
+    Key {
+        name: "musicbrainz.url",
+        env: None,
+        meaning: "Address of MusicBrainz, or of a mirror of one's own.",
+        field: Field::Text(|s| &mut s.musicbrainz.url),
+    },
+    Key {
+        name: "musicbrainz.contact",
+        env: None,
+        meaning: "How the people of MusicBrainz reach you, an e-mail address or a page; they ask for it.",
+        field: Field::Text(|s| &mut s.musicbrainz.contact),
+    },
+    Key {
+        name: "acoustid.url",
+        env: None,
+        meaning: "Address of AcoustID, which knows recordings by their sound; used when there is a key for it.",
+        field: Field::Text(|s| &mut s.acoustid.url),
+    },
 ];
 
 /// The setting of that name.

@@ -78,6 +78,13 @@ pub const SECRETS: &[Secret] = &[
         needed_by: None,
         put: |s, v| s.secrets.torrentleech_key = Some(v),
     },
+    Secret {
+        credential: "barbossa.acoustid-key",
+        env: Some("ACOUSTID_KEY"),
+        meaning: "The key of an application at AcoustID (free, acoustid.org/new-application).",
+        needed_by: None,
+        put: |s, v| s.secrets.acoustid_key = Some(v),
+    },
 ];
 
 /// Whether a secret is known, as far as this process can tell.

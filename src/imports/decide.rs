@@ -30,6 +30,8 @@ pub struct Case<'a> {
     pub min_confidence: f32,
     /// The source brings its own catalogue's words.
     pub is_trusted: bool,
+    /// Why one of its files is a whole disc, where it is.
+    pub uncut: Option<&'a str>,
     /// A person has looked at it and wants it filed.
     pub approval: Option<&'a Approval>,
 }
@@ -76,6 +78,9 @@ pub fn decide(case: &Case<'_>) -> Decision {
         return Decision::Review(format!(
             "{them} damaged, and the tags do not tell how many tracks there should be"
         ));
+    }
+    if let (Some(reason), None) = (case.uncut, case.approval) {
+        return Decision::Review(reason.into());
     }
     let when_there = case.approval.map(|a| a.when_there);
     match (case.twin, when_there) {
@@ -393,6 +398,7 @@ mod tests {
             known,
             min_confidence: 0.85,
             is_trusted: false,
+            uncut: None,
             approval: None,
         };
         change(&mut case);
@@ -587,6 +593,7 @@ mod tests {
                 known: &[],
                 min_confidence: 0.99,
                 is_trusted: false,
+                uncut: Some("one file"),
                 approval: Some(&approval),
             };
             let alone = decide(&Case { twin: None, ..case });
@@ -620,6 +627,12 @@ mod tests {
         assert!(is_review(&decided(&release, &["a"], |c| c.damaged = 1), "damaged"));
         let told = |c: &mut Case<'_>| (c.damaged, c.is_total_told) = (1, true);
         assert_eq!(decided(&release, &["a"], told), Decision::New);
+    }
+
+    #[test]
+    fn a_disc_in_one_file_is_for_a_person_whatever_the_source() {
+        let whole = |c: &mut Case<'_>| (c.uncut, c.is_trusted) = (Some("12 tracks in one file"), true);
+        assert!(is_review(&decided(&release(&[1]), &["a"], whole), "12 tracks"));
     }
 
     #[test]

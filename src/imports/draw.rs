@@ -52,6 +52,13 @@ pub struct Drawn {
 impl Drawn {
     /// The plan; none while another import is on its way to the same place.
     pub fn plan(&self, candidate: &Candidate, identified: &Identified) -> Option<Plan> {
+        let plan = self.drawn(candidate, identified)?;
+        // What cannot be moved is filed as copies, and all of it stays.
+        let is_kept = candidate.is_immovable;
+        Some(if is_kept { Plan { asides: Vec::new(), stays: true, ..plan } } else { plan })
+    }
+
+    fn drawn(&self, candidate: &Candidate, identified: &Identified) -> Option<Plan> {
         let drawing = Drawing {
             candidate,
             release: &identified.release,
@@ -116,7 +123,8 @@ impl Drawn {
         reason: String,
         text: Option<String>,
     ) -> Plan {
-        let stays = self.source.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
+        let stays = drawing.candidate.is_immovable
+            || self.source.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
         let asides = if stays { Vec::new() } else { vec![drawing.all_aside(room, text)] };
         Plan { ending, reason: Some(reason), filing: None, asides, stays }
     }
@@ -190,6 +198,7 @@ impl<N: Names> Drawing<'_, N> {
             cover,
             release,
             replaces: Vec::new(),
+            is_copied: self.candidate.is_immovable,
             is_renamed: false,
         }
     }

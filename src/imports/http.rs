@@ -63,8 +63,10 @@ struct Waiting {
 }
 
 // The latest of each folder: one that failed waits for a person, until the folder changes.
-const ON_THEIR_WAY: &str = "select distinct on (source_path) source_path, state, reason from import
-    where is_on_its_way or state = 'failed' order by source_path, id desc";
+const ON_THEIR_WAY: &str = "select distinct on (source_path) source_path,
+        case when keeps_source and state in ('done', 'duplicate') then 'imported' else state end,
+        case when keeps_source then coalesce(notes, reason) else reason end
+    from import where is_on_its_way or state = 'failed' or keeps_source order by source_path, id desc";
 
 async fn pending(State(app): State<App>, _user: User) -> Result<Json<Vec<Waiting>>> {
     let looking = app.clone();
@@ -80,6 +82,9 @@ fn waiting(arrival: Arrival, on_their_way: &[(String, String, Option<String>)]) 
     let row = on_their_way.iter().find(|(path, ..)| *path == arrival.path);
     let (status, reason) = match (&arrival.rest, row) {
         (_, Some((_, state, Some(reason)))) if state == "failed" => ("failed", reason.clone()),
+        (_, Some((_, state, Some(reason)))) if state == "imported" => ("imported", reason.clone()),
+        (_, Some((_, state, Some(reason)))) if state == "review" => ("review", reason.clone()),
+        (_, Some((_, state, Some(reason)))) if state == "rejected" => ("rejected", reason.clone()),
         (_, Some((_, state, None))) if state != "waiting" => ("importing", "it is being filed".to_owned()),
         (_, Some((_, _, Some(reason)))) => ("waiting", reason.clone()),
         (Rest::Settled(_), _) => ("queued", "it is next".to_owned()),

@@ -17,6 +17,8 @@ pub use evidence::{Evidence, Identified, RunnerUp, Witness, confidence, summary}
 pub use ids::has_right_check_digit;
 pub use order::{missing_tracks, tells_total};
 pub use release::{Release, ReleaseTrack};
+pub use words::without_disc;
+pub use words::{Likeness, is_many, likeness};
 
 use super::names::{self, FileName};
 use super::read::{Candidate, TrackFile};
@@ -27,8 +29,14 @@ use votes::{same, vote};
 /// Says what a candidate is, from its tags and names.
 pub fn identify(candidate: &Candidate) -> Identified {
     let tags: Vec<&Tags> = candidate.tracks.iter().map(|t| &t.sound.tags).collect();
-    let files: Vec<FileName> = candidate.tracks.iter().map(order::file_name).collect();
-    let folder = names::folder(&candidate.name);
+    // `Album CD2` is a disc of an album, when nothing nearer to the files says otherwise.
+    let (name, disc) = without_disc(&candidate.name);
+    let file_name = |track| {
+        let name = order::file_name(track);
+        FileName { disc: name.disc.or(disc), ..name }
+    };
+    let files: Vec<FileName> = candidate.tracks.iter().map(file_name).collect();
+    let folder = names::folder(name);
     let album = who::album(&tags, &folder);
     let artist = who::artist(&tags, &folder, album.name());
     let year = who::year(&tags, &folder);
@@ -136,7 +144,14 @@ mod tests {
     }
 
     fn candidate(name: &str, tracks: Vec<TrackFile>) -> Candidate {
-        Candidate { dir: name.into(), name: name.into(), tracks, damaged: Vec::new(), others: Vec::new() }
+        Candidate {
+            dir: name.into(),
+            name: name.into(),
+            tracks,
+            damaged: Vec::new(),
+            others: Vec::new(),
+            is_immovable: false,
+        }
     }
 
     fn with_artists(artists: &[&str]) -> Identified {

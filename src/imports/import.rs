@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::identify::{Identified, RunnerUp};
+use super::inbox::is_importable;
 use super::plan::{Ending, Plan};
 use super::verdict::Verdict;
 use crate::db::Sql;
@@ -51,13 +52,16 @@ pub struct Import {
     pub plan: Option<Plan>,
     /// The album's row, once it is recorded.
     pub album_id: Option<i64>,
+    /// Its folder is in the inbox or among the downloads.
+    pub lies_where_music_arrives: bool,
     /// What a person said of it.
     pub verdict: Option<Verdict>,
     /// The second reading that the person has seen.
     pub runner_up: Option<RunnerUp>,
 }
 
-const FIND: &str = "select id, source, requested_by, state, plan, album_id, approval, runner_up from import
+const FIND: &str =
+    "select id, source_path, source, requested_by, state, plan, album_id, approval, runner_up from import
     where source_path = $1 and is_on_its_way";
 const BEGIN: &str =
     "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
@@ -77,7 +81,7 @@ const RECORDED: &str =
     where id = $1 and state = 'published'";
 const END: &str =
     "update import set state = $2, path = coalesce($3, path), reason = $4, notes = $5, finished_at = now(),
-        updated_at = now()
+        keeps_source = $6, updated_at = now()
     where id = $1 and finished_at is null";
 // Only the watcher hears who has a file open; the worker hears it from here.
 const HOLD: &str = "insert into import (source_path, source, path, reason, held_until)
@@ -194,7 +198,8 @@ impl Import {
         reason: Option<&str>,
         notes: Option<&str>,
     ) -> Result<()> {
-        tx.run(END, &[&self.id, &state, &path, &reason, &notes]).await?;
+        let is_kept = self.plan.as_ref().is_some_and(|plan| plan.stays) && self.lies_where_music_arrives;
+        tx.run(END, &[&self.id, &state, &path, &reason, &notes, &is_kept]).await?;
         self.state = State::Ended;
         Ok(())
     }
@@ -264,6 +269,7 @@ impl TryFrom<Row> for Import {
         let plan = plan.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?;
         Ok(Self {
             id: row.get("id"),
+            lies_where_music_arrives: is_importable(row.get("source_path")),
             source: row.get("source"),
             requested_by: row.get("requested_by"),
             state: State::of(row.get("state")),

@@ -1,7 +1,7 @@
 //! The job that takes one folder in, station by station. It may be stopped anywhere; run again, it goes on from what
 //! the row says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,15 @@ use super::decide::{Case, Decision, decide};
 use super::draw::{Drawn, Taken};
 use super::identify::{Identified, identify, missing_tracks, summary, tells_total};
 use super::import::{Import, State};
+use super::place::{Obstacle, Site};
 use super::plan::folder_numbered;
 use super::read::{Candidate, NotReadable};
 use super::settle::{self, Rest};
 use super::tree::{Entry, Tree};
 use super::verdict::{Approval, Verdict};
-use super::{inbox, require_library};
+use super::{cue, inbox, require_library, split};
 use crate::db::{Client, Sql};
+use crate::edits;
 use crate::error::Result;
 use crate::files::{self, path_to_text, safe_component};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
@@ -177,7 +179,7 @@ impl ImportRelease {
                 if inbox::is_set_aside(&self.path) {
                     candidate.others.retain(|other| other.relative != Path::new(inbox::REASON));
                 }
-                self.plan(context, client, import, candidate).await
+                self.plan_or_part(context, client, import, candidate).await
             }
             Err(waits) => Ok(waits),
         }
@@ -196,6 +198,31 @@ impl ImportRelease {
         Ok(paths)
     }
 
+    /// A folder of several albums becomes as many folders; any other is planned.
+    async fn plan_or_part(
+        &self,
+        context: &Context,
+        client: &mut Client,
+        import: &mut Import,
+        candidate: Candidate,
+    ) -> Result<Prepared> {
+        let moves = if import.verdict.is_some() { Vec::new() } else { split::albums(&candidate) };
+        if moves.is_empty() {
+            return self.plan(context, client, import, candidate).await;
+        }
+        let site = Site { music: context.app.music().to_owned(), source: self.path.clone() };
+        match blocking(move || site.part(&moves)).await? {
+            Ok(folders) => {
+                tracing::info!(path = self.path, albums = folders.join(", "), "several albums in one folder");
+                Ok(not_yet("its albums get folders of their own", Duration::ZERO))
+            }
+            Err(Obstacle::Changed(_) | Obstacle::Taken(_)) => {
+                Ok(not_yet("it changed while it was read", SOON))
+            }
+            Err(other) => Err(anyhow::Error::from(other).into()),
+        }
+    }
+
     async fn plan(
         &self,
         context: &Context,
@@ -207,6 +234,11 @@ impl ImportRelease {
             Some(Verdict::Approve(approval)) => Some(approval),
             _ => None,
         };
+        let (candidate, uncut) = blocking(move || {
+            let uncut = cue::uncut(&candidate);
+            (candidate, uncut)
+        })
+        .await?;
         let mut identified = identify(&candidate);
         if let Some(approval) = approval {
             // What the person has seen counts, not what would be found now.
@@ -216,6 +248,12 @@ impl ImportRelease {
         let tx = client.transaction().await?;
         let promised = import.promised_places(&tx).await?;
         let twin = find_twin(&tx, &identified).await?;
+        // Its folder may be about to get another name.
+        if let Some(twin) = &twin
+            && edits::is_pending(&tx, &[twin.id]).await?
+        {
+            return Ok(not_yet("its album is being edited", SOON));
+        }
         let essences: Vec<String> =
             candidate.tracks.iter().filter_map(|t| Some(t.digest.as_ref()?.essence.clone())).collect();
         let known = library::tracks_with_essence(&tx, &essences).await?;
@@ -228,6 +266,7 @@ impl ImportRelease {
             known: &known,
             min_confidence: context.app.settings.imports.min_confidence,
             is_trusted: matches!(import.source.as_str(), "qobuz" | "bandcamp" | "lidarr"),
+            uncut: uncut.as_deref(),
             approval,
         };
         let decision = match &import.verdict {
@@ -271,14 +310,6 @@ fn read(
     rested: Duration,
     patience: Duration,
 ) -> std::result::Result<Candidate, Prepared> {
-    if let Some(folder) = tree.folders.iter().map(|(f, _)| dir.join(f)).find(|f| !files::may_change(f)) {
-        // Joining the folder itself leaves a slash at the end.
-        let folder = folder.components().collect::<PathBuf>();
-        let folder = folder.display();
-        let reason =
-            format!("files may not be moved out of it; let its group write: chmod -R g+w '{folder}'");
-        return Err(not_yet(reason, NEEDS_A_PERSON));
-    }
     let releases = tree.releases();
     let entries: &[&Entry] = releases.get(Path::new("")).map_or(&[], Vec::as_slice);
     let waits = |not_readable: NotReadable| match not_readable {
@@ -286,6 +317,7 @@ fn read(
         NotReadable::Refused(reason) => not_yet(reason, NEEDS_A_PERSON),
     };
     let mut candidate = Candidate::read(dir, entries).map_err(waits)?;
+    candidate.is_immovable = tree.folders.iter().any(|(f, _)| !files::may_change(&dir.join(f)));
     if let Some(missing) = Some(missing_tracks(&candidate)).filter(|n| *n > 0 && rested < patience) {
         let reason = format!("{missing} of the tracks that its tags tell of are not here yet");
         return Err(not_yet(reason, patience.saturating_sub(rested)));

@@ -7,14 +7,19 @@
 
 mod adopt;
 mod carry;
+mod cue;
 mod decide;
 mod draw;
 mod ears;
+mod enrich;
+mod fingerprint;
+mod fit;
 pub mod http;
 mod identify;
 mod import;
 mod import_release;
 mod inbox;
+mod lookup;
 mod loose;
 mod names;
 mod parallel;
@@ -28,6 +33,8 @@ mod review_http;
 mod settle;
 mod show;
 pub mod show_http;
+mod split;
+mod subject;
 mod stops;
 mod sweep;
 mod tree;
@@ -36,6 +43,8 @@ mod verdict;
 mod watch;
 
 pub use adopt::{Adopt, Report as AdoptReport, preview};
+pub use enrich::Enrich;
+pub use fingerprint::Fingerprint;
 pub use identify::{Evidence, RunnerUp, Witness};
 pub use import_release::ImportRelease;
 pub use inbox::{is_importable, source_of};

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::inbox;
 use super::plan::{Aside, Filing, Plan, Step, trash_of_replaced};
+use super::split::Move;
 use super::stops::{Stopped, here};
 use super::tree::{Entry, Kind, Tree};
 use crate::audio;
@@ -84,7 +85,7 @@ impl Site {
         for step in &filing.steps {
             let to = staging.join(&step.to);
             make_parent(&to)?;
-            self.stage_file(step, &to)?;
+            self.stage_file(step, &to, filing.is_copied)?;
             here("staging", &self.source)?;
         }
         if let Some(cover) = &filing.cover {
@@ -116,7 +117,7 @@ impl Site {
         Ok(())
     }
 
-    fn stage_file(&self, step: &Step, to: &Path) -> Result<()> {
+    fn stage_file(&self, step: &Step, to: &Path, is_copied: bool) -> Result<()> {
         let from = self.source_dir().join(text_to_path(&step.from));
         require_unchanged(&from, step)?;
         if to.exists() {
@@ -124,12 +125,15 @@ impl Site {
                 return Ok(());
             }
             // Ours, and perhaps cut off by the end of a process: made again.
-            fs::remove_file(to).during("removing", to)?;
+            files::remove_file_if_there(to).during("removing", to)?;
+        }
+        if is_copied {
+            return copy(&from, to, step);
         }
         match files::link_noreplace(&from, to) {
             Ok(()) if is_readable_by_all(to) => files::sync_file(to).during("writing", to),
             Ok(()) => {
-                fs::remove_file(to).during("removing", to)?;
+                files::remove_file_if_there(to).during("removing", to)?;
                 copy(&from, to, step)
             }
             Err(e) if files::must_copy_instead(&e) => copy(&from, to, step),
@@ -140,7 +144,10 @@ impl Site {
     /// Gives the album its place, at once.
     pub fn publish(&self, filing: &Filing) -> Result<()> {
         if self.is_published(filing) {
-            return Ok(());
+            // Its process may have died before the names were durable.
+            let target = self.music.join(&filing.target);
+            sync_folders(&target)?;
+            return sync_parent(&target);
         }
         match filing.extends_album {
             None => self.publish_folder(filing),
@@ -274,6 +281,25 @@ impl Site {
         sync_folders(&target)
     }
 
+    /// Gives each album of the source a folder of its own within it; the folders. Done in part it is another folder, with
+    /// fewer albums to part.
+    pub fn part(&self, moves: &[Move]) -> Result<Vec<String>> {
+        let source = self.source_dir();
+        let mut folders: Vec<String> = Vec::new();
+        for step in moves {
+            let to = source.join(&step.to);
+            make_parent(&to)?;
+            move_file(&source.join(&step.from), &to)?;
+            here("parting", &self.source)?;
+            let folder = step.to.parent().map(path_to_text).unwrap_or_default();
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        sync_folders(&source)?;
+        Ok(folders)
+    }
+
     /// Removes junk and empty folders of the source; what is left there.
     fn clear_source(&self) -> Result<Vec<String>> {
         let source = self.source_dir();
@@ -368,7 +394,7 @@ fn copy(from: &Path, to: &Path, step: &Step) -> Result<()> {
     if copied == expected {
         return Ok(());
     }
-    fs::remove_file(to).during("removing", to)?;
+    files::remove_file_if_there(to).during("removing", to)?;
     Err(Obstacle::Changed(step.from.clone()))
 }
 
@@ -424,7 +450,7 @@ fn move_by_copy(from: &Path, to: &Path) -> Result<()> {
     }
     files::rename_noreplace(&part, to).during("moving", to)?;
     sync_parent(to)?;
-    fs::remove_file(from).during("removing", from)
+    files::remove_file_if_there(from).during("removing", from)
 }
 
 /// Undoes a publication that could not be finished: just the names that are ours.
@@ -432,7 +458,7 @@ fn take_back(staging: &Path, target: &Path, filing: &Filing) -> Result<()> {
     for step in &filing.steps {
         let (from, to) = (staging.join(&step.to), target.join(&step.to));
         if to.exists() && files::same_file(&from, &to).unwrap_or(false) {
-            fs::remove_file(&to).during("removing", &to)?;
+            files::remove_file_if_there(&to).during("removing", &to)?;
         }
     }
     Ok(())
@@ -458,8 +484,5 @@ fn sync_folders(folder: &Path) -> Result<()> {
 
 /// A staging folder: only links and copies of ours lie in it.
 fn remove_tree(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        done => done.during("removing", folder),
-    }
+    files::remove_tree_if_there(folder).during("removing", folder)
 }

@@ -61,6 +61,9 @@ pub struct Filing {
     /// Tracks of the album that get one of these files instead of their own.
     #[serde(default)]
     pub replaces: Vec<Replacement>,
+    /// The source's names cannot be taken away, so that links would leave the library's files in other hands.
+    #[serde(default)]
+    pub is_copied: bool,
     /// The rows will name it otherwise than the files' tags do: a person said so.
     #[serde(default)]
     pub is_renamed: bool,

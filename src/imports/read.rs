@@ -24,6 +24,8 @@ pub struct Candidate {
     pub damaged: Vec<Damaged>,
     /// What is kept with the album: covers, logs, booklets.
     pub others: Vec<File>,
+    /// Its files may be read and not be taken away: somebody else's folder.
+    pub is_immovable: bool,
 }
 
 /// One file beneath the folder.
@@ -91,7 +93,11 @@ impl Candidate {
     /// [`NotReadable`] when the folder has to wait.
     pub fn read(dir: &Path, entries: &[&Entry]) -> Result<Self, NotReadable> {
         Self::read_by(dir, entries, |files| {
-            parallel::each(files, |file| audio::read(&dir.join(&file.relative)))
+            parallel::each(files, |file| {
+                let path = dir.join(&file.relative);
+                files::may_fail("read", &path)?;
+                audio::read(&path)
+            })
         })
     }
 
@@ -111,8 +117,14 @@ impl Candidate {
         read: impl FnOnce(&[File]) -> Vec<Result<Sound, Unreadable>>,
     ) -> Result<Self, NotReadable> {
         let name = dir.file_name().map_or_else(String::new, |n| files::path_to_text(Path::new(n)));
-        let mut candidate =
-            Self { dir: dir.to_owned(), name, tracks: Vec::new(), damaged: Vec::new(), others: Vec::new() };
+        let mut candidate = Self {
+            dir: dir.to_owned(),
+            name,
+            tracks: Vec::new(),
+            damaged: Vec::new(),
+            others: Vec::new(),
+            is_immovable: false,
+        };
         let audio_files: Vec<File> =
             entries.iter().filter(|e| e.kind == Kind::Audio).map(|e| File::of(e)).collect();
         let sounds = read(&audio_files);
@@ -136,6 +148,7 @@ impl Candidate {
         let dir = &self.dir;
         let digests = parallel::each(&self.tracks, |track| {
             let path = dir.join(&track.file.relative);
+            files::may_fail("read", &path)?;
             let digest = audio::checksum_and_essence(&path)?;
             audio::verify(&path, &track.sound.quality, &digest)?;
             Ok(digest)

@@ -1,19 +1,26 @@
 //! Sixth station: the library's rows, the hearts of followers, the activity log and the announcement, in one
 //! transaction; before it nobody sees the album, after it everybody does.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::carry::text_in;
+use super::enrich::Enrich;
+use super::fingerprint::Fingerprint;
 use super::identify::{Release, ReleaseTrack};
 use super::import::{Import, State};
 use super::plan::{Ending, Filing, Plan, Replacement, Step, trash_of_replaced};
+use super::verdict::Verdict;
 use crate::activity;
 use crate::db::{Client, Sql};
+use crate::edits;
 use crate::error::Result;
 use crate::events::{self, Audience};
+use crate::files::text_to_path;
 use crate::hearts;
-use crate::jobs::Context;
+use crate::jobs::{self, Context};
 use crate::library::{self, NewAlbum, NewTrack, Replaced, quality_display};
 use crate::trash;
 
@@ -57,6 +64,7 @@ pub async fn record(context: &Context, client: &mut Client, import: &mut Import)
     tell_imported(&tx, import, &album, recorded).await?;
     let target = filing.target.clone();
     import.recorded(&tx, recorded.album_id, &target, plan).await?;
+    ask_around(context, &tx, import.id).await?;
     tx.commit().await?;
     Ok(Written::Recorded)
 }
@@ -82,6 +90,15 @@ async fn tell_imported(
     events::publish(tx, "import:complete", Audience::Everyone, &told).await?;
     let updated = json!({"album_ids": [recorded.album_id], "artist_ids": [recorded.artist_id]});
     events::publish(tx, "library:updated", Audience::Everyone, &updated).await?;
+    Ok(())
+}
+
+/// What can wait until the music is where it belongs: listening to it, and asking catalogues about it.
+async fn ask_around(context: &Context, tx: &impl Sql, import_id: i64) -> Result<()> {
+    jobs::enqueue(tx, &Fingerprint { import_id }).await?;
+    if context.app.settings.musicbrainz.enabled {
+        jobs::enqueue(tx, &Enrich { import_id, essences: Vec::new() }).await?;
+    }
     Ok(())
 }
 
@@ -181,9 +198,20 @@ pub async fn end(
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
     let path = plan.asides.first().filter(|_| plan.ending != Ending::Done).map(|a| a.target.as_str());
-    let notes = notes(plan, left);
+    let mut notes = notes(plan, left);
+    if plan.stays && import.lies_where_music_arrives {
+        let advice = stays(plan, &context.app.music().join(text_to_path(source)));
+        tracing::warn!(path = source, "{advice}");
+        notes = Some(advice);
+    }
     tell_trash(context, &tx, import, source, plan).await?;
     import.end(&tx, plan.ending.state(), path, plan.reason.as_deref(), notes.as_deref()).await?;
+    // Only now: a file that had other tags by then would no longer be known as the source's.
+    if let (Some(album_id), Some(filing)) = (import.album_id, &plan.filing)
+        && filing.is_renamed
+    {
+        edits::write_tags(&tx, album_id, import.verdict.as_ref().and_then(Verdict::by)).await?;
+    }
     if plan.ending != Ending::Done {
         let action = format!("import_{}", plan.ending.state());
         let details = json!({"import_id": import.id, "path": path, "reason": plan.reason});
@@ -192,6 +220,7 @@ pub async fn end(
     if plan.ending == Ending::Review {
         let told = tx.row(SUGGESTED, &[&import.id]).await?.get::<_, Value>(0);
         events::publish(&tx, "import:review", Audience::Admins, &told).await?;
+        ask_around(context, &tx, import.id).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -235,6 +264,15 @@ async fn tell_trash(
         trash::put(&context.app, tx, &entry).await?;
     }
     Ok(())
+}
+
+/// What a person can do about files that could only be copied, or only be looked at.
+fn stays(plan: &Plan, folder: &Path) -> String {
+    let told = match plan.ending {
+        Ending::Done | Ending::Duplicate => "imported; the originals could not be removed",
+        Ending::Review | Ending::Rejected => "it stays where it is, since its files could not be moved",
+    };
+    format!("{told}: chmod -R g+w '{}'", folder.display())
 }
 
 const NAMES: &str = "select suggested_artist, suggested_album from import where id = $1";

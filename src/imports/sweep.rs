@@ -41,11 +41,11 @@ pub async fn sweep(app: &App) -> Result<usize> {
     Ok(enqueue_settled(app, &arrivals).await? + enqueue_left(app).await?)
 }
 
-// A folder that has a job already, or that failed and has not been touched since, is not asked for again.
+// A folder that has a job already, or that failed or was copied and has not been touched since, is not asked for again.
 const UNWANTED: &str = "select a.path from unnest($1::text[], $2::timestamptz[]) a (path, changed_at)
     where exists (select 1 from job j where j.kind = 'imports.import_release' and j.unique_key = a.path
             and j.state in ('available', 'running'))
-        or exists (select 1 from import i where i.source_path = a.path and i.state = 'failed'
+        or exists (select 1 from import i where i.source_path = a.path and (i.state = 'failed' or i.keeps_source)
             and i.finished_at > a.changed_at)";
 
 /// Enqueues an import for each arrival that has settled; how many.

@@ -66,6 +66,7 @@ impl Tree {
 
     fn to_depth(dir: &Path, depth: usize) -> io::Result<Self> {
         let mut tree = Self::default();
+        crate::files::may_fail("list", dir)?;
         for entry in walkdir::WalkDir::new(dir).max_depth(depth).follow_links(false).sort_by_file_name() {
             let entry = match entry {
                 Err(e)

@@ -32,7 +32,7 @@ pub struct Approval {
     /// What to do when the library has other audio in its place.
     #[serde(default)]
     pub when_there: WhenThere,
-    /// Who says so; none at the command line.
+    /// Who says so; none at the command line, and when a catalogue has settled the doubt.
     #[serde(default)]
     pub by: Option<i64>,
 }
@@ -75,7 +75,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn by(&self) -> Option<i64> {
+    /// Who decided; none at the command line.
+    pub(super) fn by(&self) -> Option<i64> {
         match self {
             Self::Approve(approval) => approval.by,
             Self::PutBack { by } | Self::Reject { by, .. } => *by,
@@ -134,7 +135,7 @@ pub async fn reject(
 
 const SEND: &str = "update import set state = 'waiting', arrived_path = coalesce(arrived_path, source_path), source_path = path,
         approval = $2, requested_by = coalesce(requested_by, $3), plan = null, reason = null, notes = null,
-        album_id = null, held_until = null, finished_at = null, updated_at = now()
+        album_id = null, keeps_source = false, held_until = null, finished_at = null, updated_at = now()
     where id = $1 and state = any($4) and path is not null
     returning source_path, source, requested_by";
 const EXISTS: &str = "select state from import where id = $1";

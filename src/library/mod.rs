@@ -8,6 +8,7 @@
 mod album;
 mod artist;
 mod artwork;
+mod complete;
 mod filing;
 mod damage;
 mod duplicates;
@@ -36,6 +37,7 @@ mod track;
 pub use album::{Album, AlbumDetail, Albums};
 pub use artist::{Artist, Artists};
 pub use artwork::{Sitter, set_artwork};
+pub use complete::{Known, complete};
 pub use damage::{Ending, NewDamage, end_damage, report_damage};
 pub use duplicates::{Group, Place, Why, duplicates};
 pub use examine::{examine, modified_us};

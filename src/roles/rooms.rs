@@ -44,6 +44,8 @@ pub fn jobs() -> Registry {
         .with::<imports::ReturnFromTrash>()
         .with::<imports::UndoApproval>()
         .with::<imports::Adopt>()
+        .with::<imports::Fingerprint>()
+        .with::<imports::Enrich>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
 }

@@ -48,12 +48,20 @@ async fn a_picture_is_stored_square_and_the_first_one_comes_back() {
     ada.client.post(&format!("/api/me/library/albums/{}", album.album_id), json!({})).await.expect(200);
     let url = format!("/api/albums/{}/artwork", album.album_id);
     for (kind, body, side) in [
-        ("image/png", encoded(1800, 1500, ImageFormat::Png), 1400),
+        ("image/png", encoded(1500, 1410, ImageFormat::Png), 1400),
         ("image/jpeg", encoded(300, 200, ImageFormat::WebP), 200),
         ("multipart/form-data; boundary=edge", form("artwork", &encoded(500, 700, ImageFormat::Jpeg)), 500),
     ] {
-        let answer = ada.send_picture(&url, kind, &body).await.expect(200);
-        assert_eq!(answer, json!({"status": "uploaded", "path": "artists/Ann/Album (1999)/cover.jpg"}));
+        let answer = ada.send_picture(&url, kind, &body).await;
+        // A machine that is busy answers before the picture is stored.
+        if answer.status != StatusCode::ACCEPTED {
+            let stored = json!({"status": "uploaded", "path": "artists/Ann/Album (1999)/cover.jpg"});
+            assert_eq!(answer.expect(200), stored);
+        }
+        eventually("it is stored", || async {
+            studio.collection.town.value::<i64>("select count(*) from artwork_upload").await == 0
+        })
+        .await;
         let stored = image::open(folder.join("cover.jpg")).unwrap();
         assert_eq!(stored.dimensions(), (side, side));
         assert_eq!(std::fs::read(folder.join("cover.original.jpg")).unwrap(), original);

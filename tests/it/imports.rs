@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barbossa::app::App;
+use barbossa::edits::ApplyEdits;
 use barbossa::hearts::ReconcileLinks;
 use barbossa::imports::{Adopt, ImportRelease, SortLoose, Sweep, http, sweep};
 use barbossa::jobs::{self, End, Queue, Registry, Worker, enqueue};
@@ -41,7 +42,8 @@ impl Inbox {
             .with::<SortLoose>()
             .with::<Sweep>()
             .with::<Adopt>()
-            .with::<ReconcileLinks>();
+            .with::<ReconcileLinks>()
+            .with::<ApplyEdits>();
         let worker = Worker::new(self.app.clone(), registry, &[Queue::Imports], 4);
         let stop = self.town.stop();
         tokio::spawn(async move { worker.run(stop).await });
@@ -433,10 +435,10 @@ async fn a_symbolic_link_is_neither_followed_nor_moved() {
 }
 
 /// A small file system of its own; unmounted on drop.
-struct Mount(PathBuf);
+pub struct Mount(PathBuf);
 
 impl Mount {
-    fn tmpfs(at: &Path, size: &str) -> Self {
+    pub fn tmpfs(at: &Path, size: &str) -> Self {
         std::fs::create_dir_all(at).unwrap();
         let options = format!("size={size},mode=0777");
         let done = std::process::Command::new("mount")
@@ -485,7 +487,7 @@ async fn a_full_disk_is_said_and_nothing_is_lost() {
 }
 
 /// A client that is logged in; the router has the way in only.
-async fn client(inbox: &Inbox, username: &str, is_admin: bool) -> Client {
+pub async fn client(inbox: &Inbox, username: &str, is_admin: bool) -> Client {
     let password = "correct horse battery".to_owned().into();
     let new = auth::NewUser { username, password: &password, is_admin };
     let account = auth::create_user(&inbox.app.db.get().await.unwrap(), new).await.unwrap();

@@ -13,8 +13,12 @@ mod cli;
 mod collection;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod enrich;
 mod edits;
 mod events;
+#[cfg(feature = "failpoints")]
+mod faults;
+mod fingerprint;
 mod health;
 mod hearts;
 mod identify;
@@ -24,6 +28,7 @@ mod jobs;
 mod library;
 mod lifecycle;
 mod migrations;
+mod releases;
 mod reports;
 mod review;
 #[cfg(feature = "failpoints")]
@@ -37,3 +42,5 @@ mod trash;
 mod upgrade;
 mod verdicts;
 mod watch;
+#[cfg(feature = "failpoints")]
+mod yard;

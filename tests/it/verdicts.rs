@@ -5,6 +5,7 @@ use barbossa::imports::{self, Approval, WhenThere};
 use barbossa::jobs::End;
 
 use crate::harness::audio::{Format, Song};
+use crate::harness::eventually;
 use crate::imports::Inbox;
 
 /// The id of a person to decide.
@@ -60,6 +61,11 @@ async fn an_approved_folder_is_filed_under_the_names_that_the_person_gave() {
         .value("select count(*) from activity where action = 'import_approved' and user_id is not null")
         .await;
     assert_eq!(told, 1);
+    let file = inbox.town.music().join("artists/Ann/Demo Tape (2004)/01 - One.flac");
+    eventually("the files say the approved names", || async {
+        barbossa::audio::read(&file).is_ok_and(|sound| sound.tags.album.as_deref() == Some("Demo Tape"))
+    })
+    .await;
     let again = imports::approve(&inbox.app.db.get().await.unwrap(), id, &approval).await;
     assert!(matches!(again, Err(Error::Invalid(m)) if m == "Item already processed"));
     let nothing = imports::approve(&inbox.app.db.get().await.unwrap(), 9999, &approval).await;

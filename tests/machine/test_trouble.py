@@ -235,15 +235,17 @@ def test_an_inbox_on_another_file_system_is_emptied_by_copying(machine, client, 
         machine.sh(f"systemctl stop {roles}; umount {MUSIC_DIR}/import; systemctl start {roles}")
 
 
-def test_what_may_not_be_moved_waits_with_the_command_that_lets_it_in(machine, client, tmp_path):
+def test_what_may_not_be_moved_is_copied_and_the_journal_says_how_to_let_it_go(machine, client, tmp_path):
     folder = Album("Quartermaster", "Root's Own", 1718, "opus", (("One",),), 1).make(tmp_path)
     machine.put(folder, "/srv/drop/root")
     machine.sh(f"umask 022; cp -r /srv/drop/root {PENDING_DIR}/; chmod -R g-w {PENDING_DIR}/root")
     advice = f"chmod -R g+w '{PENDING_DIR}/root'"
+    client.wait_for_album("Root's Own", 30)
     machine.wait_until("the journal says what to do", lambda: advice in machine.journal("--unit=barbossa-worker"), 20)
+    assert machine.sh(f"find {PENDING_DIR}/root -name '*.opus'") != "", "the originals are where they were"
     machine.sh(advice)
     # No event tells of a change of rights: the sweep finds it, once a minute.
-    client.wait_for_album("Root's Own", 75)
+    machine.wait_until("the originals are gone", lambda: machine.run("test", "-d", f"{PENDING_DIR}/root", check=False).returncode != 0, 75)
 
 
 def test_no_unit_has_failed_after_all_of_this(machine):

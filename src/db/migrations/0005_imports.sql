@@ -5,6 +5,8 @@ alter table import
     add column approval jsonb,
     -- Where it lay when it arrived, once a person has sent it on from another place.
     add column arrived_path text,
+    -- Its folder could be read and not moved: the files were copied, and are not asked for again until they change.
+    add column keeps_source boolean not null default false,
     drop constraint import_state_known,
     drop constraint import_plan_before_disk;
 drop index import_in_progress;
@@ -18,14 +20,3 @@ alter table import
         generated always as (state not in ('done', 'review', 'rejected', 'duplicate', 'failed')) stored;
 -- A folder is on its way in once at a time.
 create unique index import_in_progress on import (source_path) where is_on_its_way;
-
--- Files that came in by copying and could not be removed: not asked for again while they are the same.
-create table import_kept (
-    -- Relative to MUSIC_PATH, as `files::path_to_text` writes it.
-    path        text not null,
-    size_bytes  bigint not null,
-    modified_at timestamptz not null,
-    import_id   bigint not null,
-    constraint import_kept_pk primary key (path),
-    constraint import_kept_import_fk foreign key (import_id) references import (id) on delete cascade
-);

@@ -195,7 +195,7 @@ fn candidate(truth: &Truth, dice: &mut Dice) -> Candidate {
         file(format!("{name}.flac"), tags_of(truth, song), dice)
     });
     let tracks = tracks.collect();
-    Candidate { dir: "x".into(), name, tracks, damaged: Vec::new(), others: Vec::new() }
+    Candidate { dir: "x".into(), name, tracks, damaged: Vec::new(), others: Vec::new(), is_immovable: false }
 }
 
 fn each(candidate: &mut Candidate, mut change: impl FnMut(usize, &mut Tags)) {

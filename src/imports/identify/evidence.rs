@@ -2,7 +2,8 @@
 //!
 //! Each row that doubts takes its share of the confidence away (`factor`). What tags alone leave open, since tags can
 //! be wrong as a whole, each row that confirms them from elsewhere makes smaller (`support`):
-//! `Π factor × (1 − 0.05 × Π (1 − support))`. A person can do the sum from the rows.
+//! `Π factor × (1 − 0.05 × Π (1 − support))`, where a catalogue may have settled a part of a doubt:
+//! `1 − (1 − factor) × (1 − settled)` then stands for the factor. A person can do the sum from the rows.
 
 use std::borrow::Cow;
 
@@ -51,6 +52,9 @@ pub struct Evidence {
     /// The share of the tags' own doubt that it takes away, in [0, 1].
     #[serde(default)]
     pub support: f32,
+    /// The share of its own doubt that a catalogue has settled, in [0, 1].
+    #[serde(default)]
+    pub settled: f32,
     /// Why the factor is less than 1, or what a person may want to know, as a sentence.
     pub note: Option<Cow<'static, str>>,
 }
@@ -105,7 +109,7 @@ impl Identified {
 impl Evidence {
     /// Says so, and nothing against it.
     pub fn certain(field: &'static str, value: Option<String>, witness: Witness) -> Self {
-        Self { field: field.into(), value, witness, factor: 1.0, support: 0.0, note: None }
+        Self { field: field.into(), value, witness, factor: 1.0, support: 0.0, settled: 0.0, note: None }
     }
 
     /// Says so, but.
@@ -117,6 +121,11 @@ impl Evidence {
         note: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { factor, note: Some(note.into()), ..Self::certain(field, value, witness) }
+    }
+
+    /// What it leaves of the confidence, in [0, 1].
+    pub fn weight(&self) -> f32 {
+        1.0 - (1.0 - self.factor.clamp(0.0, 1.0)) * (1.0 - self.settled.clamp(0.0, 1.0))
     }
 
     /// Confirms the tags from elsewhere.
@@ -135,7 +144,7 @@ impl Evidence {
 /// The one number, in [0, 1].
 pub fn confidence(evidence: &[Evidence]) -> f32 {
     let doubt: f32 = evidence.iter().map(|e| 1.0 - e.support.clamp(0.0, 1.0)).product();
-    let sure: f32 = evidence.iter().map(|e| e.factor.clamp(0.0, 1.0)).product();
+    let sure: f32 = evidence.iter().map(Evidence::weight).product();
     sure * (1.0 - TAGS_ALONE * doubt)
 }
 
@@ -154,8 +163,8 @@ pub fn summary(evidence: &[Evidence]) -> String {
         if let Some(note) = &e.note {
             line.push_str(&format!(": {note}"));
         }
-        if e.factor < 1.0 {
-            line.push_str(&format!(" [{:.2}]", e.factor));
+        if e.weight() < 1.0 {
+            line.push_str(&format!(" [{:.2}]", e.weight()));
         }
     }
     line

@@ -6,7 +6,7 @@ use crate::library::{identity_key, sort_key};
 
 /// Two names beside each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Likeness {
+pub enum Likeness {
     /// One thing, written in two ways (`Sigur Rós`, `Sigur Ros`; `Album`, `Album (Deluxe)`).
     Same,
     /// One of them is probably a slip (`Beatles`, `Beatels`).
@@ -61,7 +61,7 @@ pub(super) fn is_nobody(name: &str) -> bool {
 }
 
 /// `Various Artists`.
-pub(super) fn is_many(name: &str) -> bool {
+pub fn is_many(name: &str) -> bool {
     MANY.contains(&identity_key(name).as_str())
 }
 
@@ -139,7 +139,7 @@ fn base(name: &str) -> (&str, bool) {
 }
 
 /// Compares two names.
-pub(super) fn likeness(one: &str, other: &str) -> Likeness {
+pub fn likeness(one: &str, other: &str) -> Likeness {
     if one == other {
         return Likeness::Same;
     }
@@ -176,7 +176,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// `Album (Disc 2)`, `Album [CD1]`, `Album - CD 1`, `Album, Disc 2`: the album and the disc. An album that is called
 /// nothing else keeps its name.
-pub(super) fn without_disc(title: &str) -> (&str, Option<u32>) {
+pub fn without_disc(title: &str) -> (&str, Option<u32>) {
     let whole = (title, None);
     let trimmed = title.trim_end();
     if !trimmed.trim_end_matches([')', ']', ' ']).ends_with(|c: char| c.is_ascii_digit()) {

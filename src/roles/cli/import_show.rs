@@ -107,7 +107,7 @@ fn row(evidence: &Evidence) -> Vec<String> {
         evidence.field.to_string(),
         evidence.value.clone().unwrap_or_default(),
         evidence.witness.name().to_owned(),
-        number(evidence.factor, 1.0),
+        number(evidence.weight(), 1.0),
         number(evidence.support, 0.0),
         evidence.note.as_deref().unwrap_or_default().to_owned(),
     ]

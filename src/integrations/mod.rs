@@ -1,0 +1,167 @@
+//! Other people's services, in their own words: what is asked, and what their answers say. No tables, no jobs, no events.
+//!
+//! Whoever answers there is a stranger: every answer has a deadline and a largest size, and is read for what is needed
+//! and nothing else.
+
+pub mod acoustid;
+pub mod musicbrainz;
+
+use std::sync::Once;
+use std::time::Duration;
+
+use http::header;
+use serde_json::Value;
+
+/// Until a connection stands.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Until the whole answer is here.
+const WHOLE: Duration = Duration::from_secs(20);
+/// A release with a thousand tracks has some two megabytes.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// One client for all services; it keeps its connections.
+#[derive(Debug, Clone)]
+pub struct Web(reqwest::Client);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// No network, no such host, no answer in time.
+    #[error("{0} could not be reached: {1}")]
+    Away(&'static str, String),
+    /// It wants to be left alone for a while.
+    #[error("{service} is busy")]
+    Busy {
+        /// Which.
+        service: &'static str,
+        /// As it says itself.
+        retry_after: Option<Duration>,
+    },
+    /// It will answer the same the next time.
+    #[error("{0} refused: {1}")]
+    Refused(&'static str, String),
+    /// Not what its documentation promises.
+    #[error("{0} answered something that cannot be understood: {1}")]
+    Rubbish(&'static str, String),
+}
+
+impl Trouble {
+    /// Whether asking again later may help.
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Refused(..))
+    }
+}
+
+impl Web {
+    /// `contact` is how the people of a service reach the people of this house: an address of the web or of e-mail.
+    /// MusicBrainz asks for it (musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting).
+    ///
+    /// # Errors
+    /// When the machine's certificates cannot be read.
+    pub fn new(contact: &str) -> anyhow::Result<Self> {
+        static PROVIDER: Once = Once::new();
+        // Another part of the process may have chosen already; one of them is enough.
+        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        let agent: String = user_agent(contact).chars().filter(|c| !c.is_control()).collect();
+        let client = reqwest::Client::builder()
+            .user_agent(agent)
+            .connect_timeout(CONNECT)
+            .timeout(WHOLE)
+            .redirect(reqwest::redirect::Policy::limited(2));
+        Ok(Self(client.build()?))
+    }
+
+    /// Asks; none when they know nothing of it (404).
+    ///
+    /// # Errors
+    /// [`Trouble`]; the address is not in it, since there may be a key in the address.
+    pub async fn ask(&self, service: &'static str, address: &str) -> Result<Option<Value>, Trouble> {
+        let away = |e: reqwest::Error| Trouble::Away(service, reason(&e.without_url()));
+        let request = self.0.get(address).header(header::ACCEPT, "application/json");
+        let mut response = request.send().await.map_err(away)?;
+        let status = response.status();
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
+        let retry_after = retry_after.and_then(|v| v.trim().parse().ok()).map(Duration::from_secs);
+        match status.as_u16() {
+            404 => return Ok(None),
+            429 | 503 => return Err(Trouble::Busy { service, retry_after }),
+            500.. => return Err(Trouble::Away(service, format!("it answered {status}"))),
+            _ => {}
+        }
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(away)? {
+            body.extend_from_slice(&part);
+            if body.len() > MAX_BYTES {
+                return Err(Trouble::Rubbish(service, "more than 8 MiB".into()));
+            }
+        }
+        let answer = serde_json::from_slice(&body);
+        match (status.is_success(), answer) {
+            (true, Ok(answer)) => Ok(Some(answer)),
+            (true, Err(e)) => Err(Trouble::Rubbish(service, e.to_string())),
+            (false, answer) => Err(Trouble::Refused(service, complaint(answer.ok(), status.as_u16()))),
+        }
+    }
+}
+
+/// `Barbossa/1.2.3 ( contact )`.
+fn user_agent(contact: &str) -> String {
+    let contact = if contact.trim().is_empty() { "a household's music library" } else { contact.trim() };
+    format!("Barbossa/{} ( {contact} )", env!("CARGO_PKG_VERSION"))
+}
+
+/// What both services say when they refuse: `{"error": "…"}`, `{"error": {"message": "…"}}`.
+fn complaint(answer: Option<Value>, status: u16) -> String {
+    let said = answer.as_ref().and_then(|a| a.get("error"));
+    let said =
+        said.and_then(|e| e.get("message").unwrap_or(e).as_str()).map(|s| s.chars().take(200).collect());
+    said.unwrap_or_else(|| format!("status {status}"))
+}
+
+/// The innermost reason: what a person can act on.
+fn reason(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    if error.is_timeout() { "no answer in time".into() } else { inner.to_string() }
+}
+
+/// Percent-encodes all but what is never special (RFC 3986, section 2.3).
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_service_learns_who_asks() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(user_agent("ada@example.org"), format!("Barbossa/{version} ( ada@example.org )"));
+        assert!(user_agent(" ").contains("( a household's music library )"));
+    }
+
+    #[test]
+    fn complaints_of_both_services_are_understood() {
+        assert_eq!(complaint(Some(json!({"error": "Invalid mbid."})), 400), "Invalid mbid.");
+        let of_acoustid = json!({"status": "error", "error": {"code": 4, "message": "invalid API key"}});
+        assert_eq!(complaint(Some(of_acoustid), 400), "invalid API key");
+        assert_eq!(complaint(None, 418), "status 418");
+    }
+
+    #[test]
+    fn text_is_encoded_for_an_address() {
+        assert_eq!(encoded("a b+÷&\"x\""), "a%20b%2B%C3%B7%26%22x%22");
+    }
+}
