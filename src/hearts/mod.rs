@@ -14,6 +14,7 @@ mod audit;
 mod bring_back;
 mod heart;
 mod http;
+mod last;
 mod mine;
 mod reconcile;
 mod step;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::last;
 use super::step::{FileId, Findings, OnDisk, Step, step};
 use super::tree::{Changed, Tree};
 use crate::audio;
@@ -225,6 +226,7 @@ impl Batch {
     async fn settle(mut self, context: &Context, report: &mut Report) -> Result<()> {
         let music = context.app.music().to_owned();
         let mut surveyed = blocking(move || self.survey(&music)).await?;
+        surveyed.let_go_of_known(context).await?;
         surveyed.note_intents(context).await?;
         let music = context.app.music().to_owned();
         let done = blocking(move || {
@@ -370,6 +372,23 @@ const SETTLED: &str =
     where p.user_id = $1 and p.album_id = n.album_id and p.version = n.version";
 
 impl Survey {
+    /// The last name of a file may go when the library has its sound under another one.
+    async fn let_go_of_known(&mut self, context: &Context) -> Result<()> {
+        let username = self.username.clone();
+        let place = |planned: &Planned| format!("users/{username}/{}", planned.path);
+        let last = self.plan.iter().filter(|p| p.step == Step::LeaveLast).map(place).collect::<Vec<_>>();
+        if last.is_empty() {
+            return Ok(());
+        }
+        let known = last::known_elsewhere(&context.app, last).await?;
+        for planned in self.plan.iter_mut().filter(|p| p.step == Step::LeaveLast) {
+            if known.contains(&place(planned)) {
+                planned.step = Step::Remove;
+            }
+        }
+        Ok(())
+    }
+
     /// A link that is about to be made is noted first: if we die in between, the next run knows it for ours.
     async fn note_intents(&mut self, context: &Context) -> Result<()> {
         let is_intent = |p: &Planned| matches!(p.step, Step::Link | Step::Note);

@@ -9,7 +9,7 @@ use lofty::config::WriteOptions;
 use lofty::prelude::{Accessor, AudioFile, TaggedFileExt};
 use serde_json::json;
 
-use super::house::House;
+use super::house::{Deleted, House};
 use super::stock::{ALBUMS, Grade, stock};
 
 /// Between which steps of an import a power cut may come.
@@ -29,7 +29,7 @@ const STEPS: &[&str] = &[
 impl House {
     /// One deed, and what follows from it.
     pub async fn step(&mut self, _number: u64) {
-        match self.chance.below(26) {
+        match self.chance.below(28) {
             0..=6 => self.buy().await,
             7..=9 => self.heart().await,
             10 => self.unheart().await,
@@ -43,7 +43,8 @@ impl House {
             21..=22 => self.undo().await,
             23 => self.foreign_edit().await,
             24 => self.foreign_move().await,
-            _ => self.tidy().await,
+            25..=26 => self.decide().await,
+            _ => self.tidy(),
         }
     }
 
@@ -184,7 +185,7 @@ impl House {
         self.known.retain(|id, _| !gone.contains(id));
         self.hearted.retain(|heart| !hearts.contains(heart));
         let entry = self.town_value::<i64>("select max(id) from trash where kind = 'deleted'").await;
-        self.deleted.insert(entry, (gone, hearts));
+        self.deleted.insert(entry, Deleted { tracks: gone, hearts });
     }
 
     /// Sets a trap: the power may fail at one of these steps of a room, once.
@@ -207,8 +208,7 @@ impl House {
 
     /// Somebody regrets it.
     async fn restore(&mut self) {
-        let mut entries = self.entries().await;
-        entries.retain(|(_, kind, _)| kind != "duplicate");
+        let entries = self.entries().await;
         let Some((entry, kind, path)) = self.chance.one_of(&entries).cloned() else { return };
         self.note("restore", format!("entry {entry}, {kind}: {path}"));
         let point = self.trip("trash", &["way found", "moved back", "moving", "swapped", "filled"]);
@@ -217,7 +217,7 @@ impl House {
         self.let_pass().await;
         fail::remove(&point);
         let there: Vec<i64> = self.rows().await.iter().map(|r| r.id).collect();
-        if let Some((ids, hearts)) = self.deleted.remove(&entry) {
+        if let Some(Deleted { tracks: ids, hearts }) = self.deleted.remove(&entry) {
             assert!(
                 ids.iter().all(|id| there.contains(id)),
                 "tracks {ids:?} are not back\n{}",
@@ -297,6 +297,40 @@ impl House {
         assert_eq!(now, Some(moved.as_str()), "the row does not follow\n{}", self.last_deeds());
     }
 
+    /// An admin decides about something that waits, or takes a decision back.
+    async fn decide(&mut self) {
+        let admin = self.users[0].clone();
+        let status = ["pending", "pending", "rejected", "approved"][self.chance.below(4)];
+        let listed = self
+            .ask(&admin, Method::GET, &format!("/api/import/review?status={status}"), None)
+            .await
+            .expect(200);
+        let ids: Vec<i64> = listed.as_array().unwrap().iter().map(|r| r["id"].as_i64().unwrap()).collect();
+        let Some(id) = self.chance.one_of(&ids).copied() else { return };
+        let (verb, body) = match status {
+            "pending" => match self.chance.below(5) {
+                0 => ("approve", json!({"when_there": "replace"})),
+                1 => ("approve", json!({"when_there": "beside"})),
+                2 => ("approve", json!({"when_there": "extend", "album": "By Hand", "year": 2020})),
+                3 => ("reject", json!({"reason": "not mine"})),
+                _ => ("reject", json!({"delete_files": true})),
+            },
+            "rejected" => ("put-back", json!({})),
+            _ => ("undo", json!({})),
+        };
+        self.note("decide", format!("{verb} {id} {body}"));
+        let answer =
+            self.ask(&admin, Method::POST, &format!("/api/import/review/{id}/{verb}"), Some(body)).await;
+        self.note("answer", format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+        self.let_pass().await;
+        // An undone approval takes its tracks out of the library again.
+        if verb == "undo" && answer.status == 200 {
+            let there: Vec<i64> = self.rows().await.iter().map(|r| r.id).collect();
+            self.known.retain(|id, _| there.contains(id));
+            self.hearted.retain(|(_, id)| there.contains(id));
+        }
+    }
+
     /// What is in the trash goes for good: because an admin says so, or because it is old.
     async fn throw_away(&mut self) {
         let entries = self.entries().await;
@@ -321,7 +355,7 @@ impl House {
     }
 
     /// What was set aside is taken away, so that a long life does not fill the disk.
-    async fn tidy(&mut self) {
+    fn tidy(&mut self) {
         for folder in [".trash/imports", "import/review", "import/rejected"] {
             let found = self.files(folder);
             if found.len() < 24 {

@@ -39,7 +39,7 @@ pub struct House {
     /// Essences of files by inode, change time and size: read again only when they changed.
     read: HashMap<(u64, i64, i64, u64), String>,
     /// What was deleted: by the trash's entry, its tracks and who had hearted them.
-    pub deleted: BTreeMap<i64, (Vec<i64>, Vec<(i64, i64)>)>,
+    pub deleted: BTreeMap<i64, Deleted>,
     deeds: VecDeque<String>,
     counts: BTreeMap<&'static str, u64>,
     pub folders: u64,
@@ -51,6 +51,12 @@ pub struct Person {
     pub id: i64,
     pub name: String,
     pub client: Client,
+}
+
+/// Tracks that were deleted together, and who had hearted which.
+pub struct Deleted {
+    pub tracks: Vec<i64>,
+    pub hearts: Vec<(i64, i64)>,
 }
 
 /// A track's row.
@@ -379,7 +385,8 @@ fn rows_equal_files(rows: &[Row], filed: &[&Found]) -> Verdict {
     let by_path = |path: &str, size: u64| format!("{path} ({size} bytes)");
     let mut rows: Vec<String> = rows.iter().map(|r| by_path(&r.path, r.size_bytes as u64)).collect();
     let mut files: Vec<String> = filed.iter().map(|f| by_path(&f.path, f.size_bytes)).collect();
-    (rows.sort(), files.sort());
+    rows.sort();
+    files.sort();
     if rows == files {
         return Ok(());
     }

@@ -51,7 +51,8 @@ pub struct Copy {
 
 /// All of them.
 pub struct Stock {
-    _folder: TempDir,
+    /// Kept as long as the stock.
+    folder: TempDir,
     pub copies: Vec<Copy>,
 }
 
@@ -93,7 +94,7 @@ impl Stock {
                 }
             }
         }
-        Self { _folder: folder, copies }
+        Self { folder, copies }
     }
 
     /// The files of one album in one quality.
@@ -113,7 +114,7 @@ pub fn essence_of(path: &Path) -> String {
 
 #[test]
 fn no_two_copies_of_the_stock_sound_alike() {
-    let folder = stock()._folder.path();
+    let folder = stock().folder.path();
     let essences = essences(folder);
     assert_eq!(essences.len(), stock().copies.len());
 }
