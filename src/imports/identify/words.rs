@@ -152,7 +152,10 @@ pub fn likeness(one: &str, other: &str) -> Likeness {
         return Likeness::Same;
     }
     let most = a.chars().count().max(b.chars().count());
-    if most >= 4 && distance(&a, &b) <= 1 + most / 10 { Likeness::Alike } else { Likeness::Other }
+    // `Part 1` and `Part 2` are no slip.
+    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    let is_slip = most >= 4 && digits(&a) == digits(&b) && distance(&a, &b) <= 1 + most / 10;
+    if is_slip { Likeness::Alike } else { Likeness::Other }
 }
 
 /// How many letters must be added, taken away, exchanged or swapped with their neighbour (optimal string alignment).
@@ -250,6 +253,7 @@ mod tests {
             ("Кино", "Ленинград", Other),
             ("宇多田ヒカル", "宇多田ヒカル", Same),
             ("U2", "UB", Other),
+            ("Part 1", "Part 2", Other),
             ("Ann", "Anna", Alike),
             ("Ann", "Nan", Other),
         ] {
