@@ -1,7 +1,6 @@
 //! Pictures: what is sent is made square and stored, the original comes back, thumbnails are made once and served.
 
 use std::io::Cursor;
-use std::time::Instant;
 
 use barbossa::edits::SetArtwork;
 use barbossa::library::MakeThumbnails;
@@ -212,30 +211,4 @@ async fn a_picture_that_was_stored_before_a_stop_is_stored_once() {
     let job = jobs::enqueue(&app.db.get().await.unwrap(), &SetArtwork { upload_id: 77 }).await.unwrap();
     let ended = jobs::wait(app, &[job], std::time::Duration::from_secs(10)).await.pop().unwrap();
     assert!(matches!(ended.end, jobs::End::Completed(_)), "{ended:?}");
-}
-
-/// `cargo test --release --test it -- artwork::speed --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn speed_of_thumbnails() {
-    let mut noise = 1_u32;
-    let picture = image::RgbImage::from_fn(1400, 1400, |x, y| {
-        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let n = (noise >> 28) as u8;
-        image::Rgb([(x / 6) as u8 ^ n, (y / 6) as u8 ^ n, ((x + y) / 11) as u8 ^ n])
-    });
-    let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::ImageRgb8(picture).write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
-    let bytes = bytes.into_inner();
-    let started = Instant::now();
-    let count = 40;
-    for _ in 0..count {
-        picture::thumbnails(&bytes).unwrap();
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    println!(
-        "{:.1} covers of 1400 px ({} KiB) a second on one core",
-        f64::from(count) / seconds,
-        bytes.len() / 1024
-    );
 }

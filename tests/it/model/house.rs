@@ -166,7 +166,7 @@ impl House {
         for _ in 0..6 {
             self.worker.run_due().await.unwrap();
             let put_off =
-                "with put_off as (update job set run_at = now() where state = 'available' returning 1)
+                "with put_off as (update job set run_at = now() where state = 'available' and queue <> 'network' returning 1)
                 select count(*) from put_off";
             if self.town_value::<i64>(put_off).await == 0 {
                 return;
@@ -359,7 +359,8 @@ impl House {
         if sweep(&self.app).await.map_err(|e| e.to_string())? > 0 {
             let what: String = self
                 .town_value(
-                    "select string_agg(concat(kind, ' ', payload), '; ') from job where state = 'available'",
+                    "select string_agg(concat(kind, ' ', payload), '; ') from job
+                        where state = 'available' and queue <> 'network'",
                 )
                 .await;
             return Err(format!("a second recovery finds something to do: {what}"));
@@ -368,7 +369,7 @@ impl House {
             "select concat_ws('; ', (select string_agg(concat('import ', id, ' ', state, ' ', reason), ', ')
                     from import where finished_at is null),
                 (select string_agg(concat(kind, ' ', state, ' ', error), ', ') from job
-                    where state in ('available', 'running', 'discarded')),
+                    where state in ('available', 'running', 'discarded') and queue <> 'network'),
                 (select string_agg(concat('links of ', user_id), ', ') from link_pending))";
         match self.town_value::<String>(left).await.as_str() {
             "" => Ok(()),
