@@ -25,6 +25,8 @@ mod identify;
 mod imports;
 mod integrity;
 mod jobs;
+#[cfg(feature = "failpoints")]
+mod killed;
 mod library;
 mod lifecycle;
 mod migrations;

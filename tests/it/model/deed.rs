@@ -28,8 +28,9 @@ const STEPS: &[&str] = &[
 
 impl House {
     /// One deed, and what follows from it.
-    pub async fn step(&mut self, _number: u64) {
-        match self.chance.below(28) {
+    pub async fn step(&mut self, _number: u64) -> &'static str {
+        let deed = self.chance.below(28);
+        match deed {
             0..=6 => self.buy().await,
             7..=9 => self.heart().await,
             10 => self.unheart().await,
@@ -46,6 +47,36 @@ impl House {
             25..=26 => self.decide().await,
             _ => self.tidy(),
         }
+        [
+            "buy",
+            "buy",
+            "buy",
+            "buy",
+            "buy",
+            "buy",
+            "buy",
+            "heart",
+            "heart",
+            "heart",
+            "unheart",
+            "rescan",
+            "unplug",
+            "audit",
+            "delete",
+            "delete",
+            "restore",
+            "restore",
+            "throw away",
+            "edit",
+            "edit",
+            "undo",
+            "undo",
+            "foreign edit",
+            "foreign move",
+            "decide",
+            "decide",
+            "tidy",
+        ][deed]
     }
 
     async fn enqueue<J: Job>(&self, job: &J) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::Router;
 use barbossa::app::App;
@@ -42,6 +43,8 @@ pub struct House {
     pub deleted: BTreeMap<i64, Deleted>,
     deeds: VecDeque<String>,
     counts: BTreeMap<&'static str, u64>,
+    /// Where the time goes.
+    pub took: BTreeMap<&'static str, Duration>,
     pub folders: u64,
 }
 
@@ -113,6 +116,7 @@ impl House {
             deleted: BTreeMap::new(),
             deeds: VecDeque::new(),
             counts: BTreeMap::new(),
+            took: BTreeMap::new(),
             folders: 0,
         }
     }
@@ -141,6 +145,14 @@ impl House {
         self.town_value(sql).await
     }
 
+    /// How long the jobs took, by kind.
+    pub async fn jobs(&self) -> String {
+        let sql = "select coalesce(string_agg(concat(kind, ' ', n, ' × ', ms, ' ms'), ', '), '') from
+            (select kind, count(*) n, round(1000 * avg(extract(epoch from finished_at - attempted_at))) ms from job
+             where finished_at is not null group by 1 order by 2 desc) j";
+        self.town_value(sql).await
+    }
+
     /// A life in which nothing happened proves nothing.
     pub fn was_a_full_life(&self) {
         for deed in [
@@ -165,13 +177,19 @@ impl House {
     pub async fn let_pass(&self) {
         for _ in 0..6 {
             self.worker.run_due().await.unwrap();
-            let put_off =
-                "with put_off as (update job set run_at = now() where state = 'available' and queue <> 'network' returning 1)
-                select count(*) from put_off";
-            if self.town_value::<i64>(put_off).await == 0 {
+            if self.hurry().await == 0 {
                 return;
             }
         }
+    }
+
+    /// What was put off for later is due now; how many jobs that are. The network's are another worker's.
+    async fn hurry(&self) -> i64 {
+        let sql =
+            "with put_off as (update job set run_at = now() where state = 'available' and queue <> 'network'
+                returning 1)
+            select count(*) from put_off";
+        self.town_value(sql).await
     }
 
     /// Asks the API, while the worker works.
@@ -181,9 +199,10 @@ impl House {
         loop {
             tokio::select! {
                 answer = &mut asking => return answer.unwrap(),
-                () = tokio::time::sleep(std::time::Duration::from_millis(1)) => {}
+                () = tokio::time::sleep(Duration::from_millis(1)) => {}
             }
             self.worker.run_due().await.unwrap();
+            self.hurry().await;
         }
     }
 
