@@ -53,7 +53,7 @@ pub fn identify(candidate: &Candidate) -> Identified {
     evidence.extend([year.clone(), track_count]);
     evidence.extend(ids::ids(&tags));
     evidence.extend(found.evidence(&candidate.name, release_id.is_some()));
-    evidence.extend(beside::files(&candidate.tracks, &files));
+    evidence.extend(beside::files(&candidate.tracks, &files, release_id.is_some()));
     let tracks = candidate.tracks.iter().zip(&files).zip(&places);
     let release = Release {
         tracks: tracks.map(|((file, name), place)| track(file, name, *place, artist.name())).collect(),

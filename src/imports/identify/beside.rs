@@ -105,14 +105,18 @@ impl Folder {
     }
 }
 
-/// The files' names, held against the titles in the tags; none when they cannot be compared.
-pub(super) fn files(tracks: &[TrackFile], files: &[FileName]) -> Option<Evidence> {
+/// The files' names, held against the titles in the tags; none when they cannot be compared. Files that all carry one MusicBrainz release were looked at by somebody: their names say nothing against it.
+pub(super) fn files(tracks: &[TrackFile], files: &[FileName], has_release_id: bool) -> Option<Evidence> {
     let (mut agree, mut contradict) = (0, 0);
     for (track, name) in tracks.iter().zip(files) {
         let Some(title) = track.sound.tags.title.as_deref() else { continue };
         // A name without a number may be anything: `download`, `a1`.
         let letters = name.title.chars().filter(|c| c.is_alphabetic()).count();
-        if name.track.is_none() || is_generic(&name.title) || letters < 2 {
+        if name.track.is_none()
+            || is_generic(&name.title)
+            || letters < 2
+            || !is_comparable(&name.title, title)
+        {
             continue;
         }
         match tells(&name.title, title, track.sound.tags.artist.as_deref()) {
@@ -126,7 +130,8 @@ pub(super) fn files(tracks: &[TrackFile], files: &[FileName]) -> Option<Evidence
         (0, _) => None,
         (_, n) if n > 0 && 4 * n >= asked => {
             let note = format!("{n} files are named after another title");
-            Some(Evidence::doubtful("file_names", value, Witness::FileNames, 0.6, note))
+            let factor = if has_release_id { 1.0 } else { 0.6 };
+            Some(Evidence::doubtful("file_names", value, Witness::FileNames, factor, note))
         }
         (_, n) => {
             let evidence = Evidence::certain("file_names", value, Witness::FileNames);
@@ -139,6 +144,18 @@ pub(super) fn files(tracks: &[TrackFile], files: &[FileName]) -> Option<Evidence
             })
         }
     }
+}
+
+/// Whether both are written in Latin letters, or neither is: a name and its transliteration cannot be compared.
+fn is_comparable(one: &str, other: &str) -> bool {
+    // Latin ends with its second extension, U+024F; U+1E00 to U+1EFF hold more of it.
+    let is_latin = |c: char| c <= '\u{24f}' || ('\u{1e00}'..='\u{1eff}').contains(&c);
+    let script = |text: &str| {
+        let (latin, others): (Vec<char>, Vec<char>) =
+            text.chars().filter(|c| c.is_alphabetic()).partition(|c| is_latin(*c));
+        (!latin.is_empty() || !others.is_empty()).then_some(latin.len() >= others.len())
+    };
+    script(one).is_none() || script(other).is_none() || script(one) == script(other)
 }
 
 /// `Title`, `Artist - Title`, `Title (Live)`, a name that was cut: all tell of the title. `Title - Artist` does not.
@@ -205,4 +222,23 @@ pub(super) fn runner_up(
         return reading(name, own_title, Witness::Tags, 0.4, "the artist that other files name");
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_its_transliteration_are_not_compared() {
+        for (one, other, expected) in [
+            ("Gruppa krovi", "Группа крови", false),
+            ("Shena Ringo", "椎名林檎", false),
+            ("Bjork", "Björk", true),
+            ("Ångström", "Zażółć", true),
+            ("Цой", "Кино", true),
+            ("1984", "椎名林檎", true),
+        ] {
+            assert_eq!(is_comparable(one, other), expected, "{one} {other}");
+        }
+    }
 }
