@@ -1,5 +1,4 @@
-//! Writes albums that stand on the disk into the rows: many at once, in few statements, and with the same effect when
-//! it is done twice.
+//! Writes albums that stand on the disk into the rows: many at once, in few statements; done twice, the same.
 //!
 //! What is here already keeps its ids, so that hearts and history hang on. An artist is known by MusicBrainz id, else by
 //! name; an album by its folder, else by MusicBrainz id, else by artist, title and year; a track by its file.
@@ -65,7 +64,7 @@ const INSERT_ARTISTS: &str =
         n (name, name_key, sort_name, sort_key, musicbrainz_id, search)
     returning id, name_key, musicbrainz_id";
 
-/// An artist of the rows, or one that is about to be.
+/// An artist of the rows.
 struct KnownArtist {
     id: i64,
     name_key: String,
@@ -258,7 +257,7 @@ struct Shelf {
     by_path: HashMap<String, Place>,
     by_musicbrainz: HashMap<(i64, Uuid), Place>,
     by_identity: HashMap<Identity, Place>,
-    artist_of: HashMap<i64, i64>,
+    identity_of: HashMap<i64, Identity>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -278,6 +277,16 @@ impl Shelf {
         self.by_identity.entry(identity).or_insert(place);
     }
 
+    /// What was found out about an album is kept when its tags do not say it.
+    fn remind(&self, new: &mut Facts<'_>) {
+        if let Some(Place::There(id)) = self.find(&new.album.path, &new.identity)
+            && let Some(was) = self.identity_of.get(&id)
+        {
+            new.identity.year = new.identity.year.or(was.year);
+            new.identity.musicbrainz_id = new.identity.musicbrainz_id.or(was.musicbrainz_id);
+        }
+    }
+
     fn find(&self, path: &str, identity: &Identity) -> Option<Place> {
         let by_musicbrainz =
             || identity.musicbrainz_id.and_then(|id| self.by_musicbrainz.get(&(identity.artist_id, id)));
@@ -293,9 +302,12 @@ struct Facts<'a> {
 }
 
 async fn record_albums(tx: &impl Sql, albums: &[NewAlbum], artist_ids: &[i64]) -> Result<Vec<Placed>> {
-    let facts: Vec<Facts<'_>> =
+    let mut facts: Vec<Facts<'_>> =
         albums.iter().zip(artist_ids).map(|(album, artist_id)| Facts::of(album, *artist_id)).collect();
     let mut shelf = known_albums(tx, &facts).await?;
+    for new in &mut facts {
+        shelf.remind(new);
+    }
     let mut places = Vec::with_capacity(facts.len());
     let mut updates: HashMap<i64, (usize, bool)> = HashMap::new();
     let mut inserts = Vec::new();
@@ -317,8 +329,9 @@ async fn record_albums(tx: &impl Sql, albums: &[NewAlbum], artist_ids: &[i64]) -
     update_albums(tx, &facts, &updates).await?;
     let left: Vec<i64> = updates
         .iter()
-        .filter_map(|(id, (n, _))| shelf.artist_of.get(id).filter(|a| **a != facts[*n].identity.artist_id))
-        .copied()
+        .filter_map(|(id, (n, _))| {
+            shelf.identity_of.get(id).map(|i| i.artist_id).filter(|a| *a != facts[*n].identity.artist_id)
+        })
         .collect();
     if !left.is_empty() {
         tx.run(FORGET_EMPTY_ARTISTS, &[&left]).await?;
@@ -375,7 +388,7 @@ async fn known_albums(tx: &impl Sql, facts: &[Facts<'_>]) -> Result<Shelf> {
             year: row.get(4),
             musicbrainz_id: row.get(5),
         };
-        shelf.artist_of.insert(row.get(0), identity.artist_id);
+        shelf.identity_of.insert(row.get(0), identity.clone());
         shelf.put(Place::There(row.get(0)), row.get(1), identity);
     }
     Ok(shelf)

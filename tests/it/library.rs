@@ -347,3 +347,15 @@ async fn essences_of_an_adopted_library_are_read_later() {
     let known = "select count(*) from track where octet_length(checksum) = 32 and essence like 'flac-md5:%'";
     assert_eq!(collection.town.value::<i64>(known).await, 2);
 }
+
+#[tokio::test]
+async fn what_was_found_out_about_an_album_stays_when_its_tags_do_not_say_it() {
+    let collection = Collection::new().await;
+    let mut album = new_album("Ann", "Album", 1999, &["One"]);
+    album.musicbrainz_id = Some(uuid::Uuid::from_u128(7));
+    let id = collection.record(std::slice::from_ref(&album)).await[0].album_id;
+    (album.musicbrainz_id, album.year) = (None, None);
+    assert_eq!(collection.record(&[album]).await[0].album_id, id);
+    let known: String = collection.town.value("select concat(year, ' ', musicbrainz_id) from album").await;
+    assert_eq!(known, "1999 00000000-0000-0000-0000-000000000007");
+}
