@@ -1,4 +1,4 @@
-//! Reads one file of the library whole and says what was found, for [`judge`](super::judge). Blocks.
+//! Reads one file of the library whole and says what was found, for [`judge`](fn@super::judge). Blocks.
 
 use std::fs::{self, Metadata};
 use std::io;
