@@ -20,8 +20,11 @@ const NAMESAKES: &str =
 const NEW_ARTIST_ID: &str = "select nextval(pg_get_serial_sequence('artist', 'id'))";
 const FOLDER_OF_ARTIST: &str = "select regexp_replace(path, '/[^/]+$', '') from album
     where artist_id = $1 and path like 'artists/%/%' order by id limit 1";
+// An album may have tracks in another one's folder: what came back from the trash, or was put there by another program.
 const BENEATH: &str = "select id, path from album
-    where exists (select from unnest($1::text[]) f (path) where starts_with(album.path, f.path || '/'))";
+        where exists (select from unnest($1::text[]) f (path) where starts_with(album.path, f.path || '/'))
+    union all select album_id, path from track
+        where exists (select from unnest($1::text[]) f (path) where starts_with(track.path, f.path || '/'))";
 const TWIN: &str = "select a.id, a.title, a.year, r.name from album a join artist r on r.id = a.artist_id
     where a.artist_id = $1 and a.title_key = $2 and a.year is not distinct from $3
         and a.musicbrainz_id is not distinct from $4 and a.id <> all($5)";

@@ -1,10 +1,13 @@
 //! The way back: an edit that makes everything what it was before another one. Undoing an undo is doing it again.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::draft::{Draft, file_step};
+use super::draft::{Draft, Ground, file_step};
+use super::gather::Disk;
 use super::plan::{FileStep, Move, Plan, Rebuilt};
 use crate::app::App;
 use crate::audio::Changes;
@@ -49,7 +52,12 @@ pub async fn draft(app: &App, tx: &impl Sql, edit_id: i64) -> Result<Draft> {
     let files = files.collect::<Result<Vec<_>>>()?;
     let moves: Vec<Move> =
         plan.moves.iter().rev().map(|m| Move { from: m.to.clone(), to: m.from.clone() }).collect();
+    let ground = Disk::around(app, tx, &current).await?;
+    let own: HashSet<i64> = album_ids.into_iter().collect();
     for step in &moves {
+        if ground.holds_others(&step.from, &own) {
+            return refused(format!("Other albums have files in {} by now.", step.from));
+        }
         let (from, to) = (app.music().join(&step.from), app.music().join(&step.to));
         if to.symlink_metadata().is_ok() && !crate::files::same_file(&from, &to).unwrap_or(false) {
             return refused(format!("{} is taken by now.", step.to));

@@ -45,7 +45,7 @@ impl House {
             23 => self.foreign_edit().await,
             24 => self.foreign_move().await,
             25..=26 => self.decide().await,
-            _ => self.tidy(),
+            _ => self.tidy().await,
         }
         [
             "buy",
@@ -385,9 +385,25 @@ impl House {
         self.deleted.remove(&entry);
     }
 
+    async fn empty_the_trash(&mut self) {
+        self.note("empty the trash", String::new());
+        for (entry, _, path) in self.entries().await {
+            for file in self.files(&path) {
+                *self.kept.get_mut(&file.essence).unwrap() -= 1;
+            }
+            self.deleted.remove(&entry);
+        }
+        let admin = self.users[0].clone();
+        self.ask(&admin, Method::POST, "/api/trash/empty?all=true", None).await.expect(200);
+        self.let_pass().await;
+    }
+
     /// What was set aside is taken away, so that a long life does not fill the disk.
-    fn tidy(&mut self) {
-        for folder in [".trash/imports", "import/review", "import/rejected"] {
+    async fn tidy(&mut self) {
+        if self.entries().await.len() > 30 {
+            self.empty_the_trash().await;
+        }
+        for folder in ["import/review", "import/rejected"] {
             let found = self.files(folder);
             if found.len() < 24 {
                 continue;
