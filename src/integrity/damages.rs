@@ -1,13 +1,16 @@
 //! Damaged files with their ways back, as a person and a program read them.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::app::App;
 use crate::db::Sql;
 use crate::error::Result;
+use crate::files;
 
 /// A damage that has not ended.
 #[derive(Debug, Clone, Serialize)]
@@ -47,7 +50,7 @@ const DAMAGES: &str = "select d.id, d.track_id, d.kind, t.path, t.title, a.title
     from damage d join track t on t.id = d.track_id join album a on a.id = t.album_id join artist r on r.id = a.artist_id
     where d.ended_at is null and d.id < $1 and ($2::bigint is null or d.id = $2)
     order by d.id desc limit $3";
-// A link keeps the old file when an editor has put another one in its place; a duplicate has the same sound.
+// A link may keep the old file when an editor has put another one in its place; a duplicate has the same sound.
 const WAYS: &str = "select damage_id, kind, place from (
         select d.id as damage_id, 1 as rank, 'member_folder' as kind, 'users/' || l.username || '/' || l.path as place
             from damage d join track t on t.id = d.track_id
@@ -71,19 +74,24 @@ const WAYS: &str = "select damage_id, kind, place from (
     ) w order by damage_id, rank, place";
 
 /// Those that have not ended, the newest first; `before` is the last id of the page before, `only` one of them.
-pub async fn damages(
-    client: &impl Sql,
-    before: Option<i64>,
-    only: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Damage>> {
+pub async fn damages(app: &App, before: Option<i64>, only: Option<i64>, limit: i64) -> Result<Vec<Damage>> {
+    let client = app.db.get().await?;
     let rows = client.rows(DAMAGES, &[&before.unwrap_or(i64::MAX), &only, &limit]).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     let mut ways: HashMap<i64, Vec<Way>> = HashMap::new();
     for row in client.rows(WAYS, &[&ids]).await? {
         ways.entry(row.get(0)).or_default().push(Way { kind: row.get(1), place: row.get(2) });
     }
-    let damage = |row: &tokio_postgres::Row| Damage {
+    drop(client);
+    let damages: Vec<Damage> =
+        rows.iter().map(|row| damage(row, ways.remove(&row.get(0)).unwrap_or_default())).collect();
+    let music = app.music().to_owned();
+    let looked = tokio::task::spawn_blocking(move || without_dead_ends(&music, damages)).await;
+    looked.map_err(|e| anyhow::anyhow!("looking for the ways back: {e}").into())
+}
+
+fn damage(row: &tokio_postgres::Row, ways: Vec<Way>) -> Damage {
+    Damage {
         id: row.get(0),
         track_id: row.get(1),
         kind: row.get(2),
@@ -93,10 +101,18 @@ pub async fn damages(
         artist_name: row.get(6),
         found_at: row.get(7),
         details: row.get(8),
-        ways: Vec::new(),
-    };
-    Ok(rows
-        .iter()
-        .map(|row| Damage { ways: ways.remove(&row.get(0)).unwrap_or_default(), ..damage(row) })
-        .collect())
+        ways,
+    }
+}
+
+/// A member's link is a name of the damaged file itself, unless something has put another file in the library's place.
+fn without_dead_ends(music: &Path, mut damages: Vec<Damage>) -> Vec<Damage> {
+    for damage in &mut damages {
+        let master = music.join(&damage.path);
+        damage.ways.retain(|way| {
+            let is_other = |link: &Path| link.exists() && !files::same_file(&master, link).unwrap_or(false);
+            way.kind != "member_folder" || is_other(&music.join(&way.place))
+        });
+    }
+    damages
 }

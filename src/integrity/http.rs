@@ -53,7 +53,7 @@ async fn list(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Res
     if !(1..=500).contains(&page.limit) {
         return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
     }
-    let items = damages(&app.db.get().await?, page.before, None, page.limit).await?;
+    let items = damages(&app, page.before, None, page.limit).await?;
     let next = items.last().filter(|_| items.len() as i64 == page.limit).map(|d| d.id);
     Ok(Json(json!({"items": items, "before": next})))
 }
@@ -99,12 +99,11 @@ async fn repair(
     admin: Admin,
     Path(damage_id): Path<i64>,
 ) -> Result<(StatusCode, Json<Value>)> {
-    let client = app.db.get().await?;
-    if damages(&client, None, Some(damage_id), 1).await?.is_empty() {
+    if damages(&app, None, Some(damage_id), 1).await?.is_empty() {
         return Err(Error::NotFound("Damage not found"));
     }
-    let id = jobs::enqueue(&client, &Repair { damage_id, requested_by: Some(admin.0.id) }).await?;
-    drop(client);
+    let repair = Repair { damage_id, requested_by: Some(admin.0.id) };
+    let id = jobs::enqueue(&app.db.get().await?, &repair).await?;
     match jobs::wait(&app, &[id], PATIENCE).await.pop().map(|ended| ended.end) {
         Some(End::Completed(mut result)) => {
             result["status"] = "repaired".into();

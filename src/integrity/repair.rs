@@ -111,9 +111,9 @@ impl Job for Repair {
             Err(Error::NotFound(_)) => return Ok(Outcome::Done(json!({"state": "ended"}))),
             patient => patient?,
         };
-        let ways =
-            damages(&client, None, Some(self.damage_id), 1).await?.pop().map(|d| d.ways).unwrap_or_default();
         drop(client);
+        let ways =
+            damages(app, None, Some(self.damage_id), 1).await?.pop().map(|d| d.ways).unwrap_or_default();
         let music = app.music().to_owned();
         let (patient, found) = blocking(move || {
             let found = patient.remedy(&music, &ways);

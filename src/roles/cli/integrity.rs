@@ -110,7 +110,7 @@ async fn verify(app: &App, all: bool, ids: Vec<i64>, output: Output) -> anyhow::
 }
 
 async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
-    let damages = damages(&app.db.get().await?, None, None, LISTED).await?;
+    let damages = damages(app, None, None, LISTED).await?;
     if output.json {
         terminal::print_json(&damages)?;
     } else if damages.is_empty() {
@@ -127,12 +127,10 @@ async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
 }
 
 async fn repair(app: &App, damage_id: i64, output: Output) -> anyhow::Result<Status> {
-    let client = app.db.get().await?;
-    if damages(&client, None, Some(damage_id), 1).await?.is_empty() {
+    if damages(app, None, Some(damage_id), 1).await?.is_empty() {
         return Err(failure(Status::NotFound, format!("There is no open damage {damage_id}.")));
     }
-    let id = jobs::enqueue(&client, &Repair { damage_id, requested_by: None }).await?;
-    drop(client);
+    let id = jobs::enqueue(&app.db.get().await?, &Repair { damage_id, requested_by: None }).await?;
     let result = job::follow(app, id, &terminal::spinner()).await?;
     let from = result.pointer("/from/place").and_then(Value::as_str).unwrap_or_default().to_owned();
     tell(output, &result, &format!("Repaired from {from}; the damaged file is in the trash."))
