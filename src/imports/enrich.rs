@@ -16,12 +16,16 @@ use super::verdict::{self, Approval};
 use crate::db::{Client, Sql};
 use crate::error::{Error, Result};
 use crate::events::{self, Audience};
-use crate::integrations::{acoustid, musicbrainz};
+use crate::integrations::{Trouble, acoustid, musicbrainz};
 use crate::jobs::{Context, Job, Outcome, Queue};
 use crate::library::{self, Known};
 
 /// Until an import that is on its way has arrived.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
+/// Until a service that is away or busy is asked again.
+const LATER: Duration = Duration::from_secs(15 * 60);
+/// From an import until nobody asks about it any more.
+const PATIENCE: Duration = Duration::from_secs(3 * 24 * 3600);
 /// So many candidates are looked at whole: each is a question, and a second.
 const CANDIDATES: usize = 4;
 /// So many tracks are asked for by ISRC or by sound.
@@ -70,24 +74,38 @@ impl Job for Enrich {
             }
             Err(NoAnswer::Stopped) => Ok(Outcome::Snooze(Duration::ZERO)),
             Err(NoAnswer::Ours(error)) => Err(error),
-            Err(NoAnswer::Trouble(trouble)) => {
-                let client = context.app.db.get().await?;
-                let told =
-                    json!({"state": "failed", "summary": format!("No catalogue was asked: {trouble}.")});
-                client.run(NOTE, &[&self.import_id, &told]).await?;
-                let sentence = trouble.to_string();
-                if trouble.may_pass() {
-                    Err(Error::Internal(anyhow::anyhow!(sentence)))
-                } else {
-                    Ok(Outcome::Cancel(sentence))
-                }
-            }
+            Err(NoAnswer::Trouble(trouble)) => self.put_off(context, trouble).await,
         }
     }
 }
 
 const NOTE: &str = "update import set enrichment = $2, updated_at = now()
     where id = $1 and coalesce(enrichment ->> 'state', '') not in ('matched', 'alike')";
+
+const IS_OLD: &str = "select created_at < now() - make_interval(secs => $2) from import where id = $1";
+
+impl Enrich {
+    /// A house without a network is a house in order: the question waits, quietly, and one day is dropped.
+    async fn put_off(&self, context: &Context, trouble: Trouble) -> Result<Outcome> {
+        let client = context.app.db.get().await?;
+        let summary = format!("No catalogue was asked: {trouble}.");
+        let told = json!({"state": "failed", "summary": summary});
+        client.run(NOTE, &[&self.import_id, &told]).await?;
+        match trouble {
+            Trouble::Away(..) | Trouble::Busy { .. } => {
+                let patience = PATIENCE.as_secs_f64();
+                let row = client.maybe_row(IS_OLD, &[&self.import_id, &patience]).await?;
+                if row.is_none_or(|row| row.get(0)) {
+                    Ok(Outcome::Done(told))
+                } else {
+                    Ok(Outcome::Snooze(LATER))
+                }
+            }
+            Trouble::Rubbish(..) => Err(Error::Internal(anyhow::anyhow!("{trouble}"))),
+            Trouble::Refused(..) => Ok(Outcome::Cancel(trouble.to_string())),
+        }
+    }
+}
 
 // -- asking
 

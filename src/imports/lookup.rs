@@ -17,6 +17,8 @@ use crate::jobs::Context;
 const PACE_SECONDS: f64 = 1.1;
 /// When a service is busy and does not say for how long.
 const BUSY: Duration = Duration::from_secs(30);
+/// After a service could not be reached: others need not find that out one by one, each at the cost of a time-out.
+const AWAY: Duration = Duration::from_secs(5 * 60);
 /// A service that wants to be left alone for longer is asked by another attempt of the job.
 const PATIENCE_SECONDS: f64 = 60.0;
 
@@ -106,8 +108,13 @@ impl<'a> Lookups<'a> {
                 Ok(answer)
             }
             Err(trouble) => {
-                if let Trouble::Busy { retry_after, .. } = &trouble {
-                    let seconds = retry_after.unwrap_or(BUSY).as_secs_f64().min(3600.0);
+                let pause = match &trouble {
+                    Trouble::Busy { retry_after, .. } => Some(retry_after.unwrap_or(BUSY)),
+                    Trouble::Away(..) => Some(AWAY),
+                    Trouble::Refused(..) | Trouble::Rubbish(..) => None,
+                };
+                if let Some(pause) = pause {
+                    let seconds = pause.as_secs_f64().min(3600.0);
                     client.run(LEAVE_ALONE, &[&service, &seconds]).await?;
                 }
                 Err(trouble.into())

@@ -30,7 +30,7 @@ pub enum Trouble {
     #[error("{0} could not be reached: {1}")]
     Away(&'static str, String),
     /// It wants to be left alone for a while.
-    #[error("{service} is busy")]
+    #[error("{service} is busy or out of reach, and is left alone for a while")]
     Busy {
         /// Which.
         service: &'static str,
@@ -43,13 +43,6 @@ pub enum Trouble {
     /// Not what its documentation promises.
     #[error("{0} answered something that cannot be understood: {1}")]
     Rubbish(&'static str, String),
-}
-
-impl Trouble {
-    /// Whether asking again later may help.
-    pub fn may_pass(&self) -> bool {
-        !matches!(self, Self::Refused(..))
-    }
 }
 
 impl Web {

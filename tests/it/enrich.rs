@@ -285,20 +285,45 @@ async fn whatever_a_service_does_the_import_is_done() {
 }
 
 #[tokio::test]
-async fn without_a_network_the_import_is_done_and_the_job_tries_again() {
+async fn without_a_network_the_import_is_done_and_the_question_waits_without_an_error() {
+    let inbox = household("http://127.0.0.1:1", None).await;
+    for name in ["x", "y"] {
+        album(&inbox.folder(name), "Ann", name, 1999, 1);
+        assert!(matches!(inbox.import(name).await, End::Completed(_)));
+    }
+    let told = async |words: &str| {
+        let sql = format!("select count(*) from import where enrichment ->> 'summary' like '%{words}%'");
+        inbox.town.value::<i64>(&sql).await
+    };
+    eventually("one finds that out, the other need not", || async {
+        (told("could not be reached").await, told("out of reach").await) == (1, 1)
+    })
+    .await;
+    let waiting =
+        "select count(*) from job where kind = 'imports.enrich' and state = 'available' and attempt = 0
+        and error is null and run_at > now() + interval '10 minutes'";
+    eventually("both wait", || async { inbox.town.value::<i64>(waiting).await == 2 }).await;
+    assert_eq!(inbox.last().await, "done: ");
+}
+
+#[tokio::test]
+async fn after_three_days_without_a_network_nobody_asks_any_more() {
     let inbox = household("http://127.0.0.1:1", None).await;
     album(&inbox.folder("x"), "Ann", "Album", 1999, 1);
     assert!(matches!(inbox.import("x").await, End::Completed(_)));
-    eventually("the reason is told", || async {
-        enrichment(&inbox).await["summary"].as_str().is_some_and(|s| s.contains("could not be reached"))
+    let in_state = |state: &'static str| {
+        let sql = format!("select count(*) from job where kind = 'imports.enrich' and state = '{state}'");
+        let town = &inbox.town;
+        async move { town.value::<i64>(&sql).await > 0 }
+    };
+    eventually("it was put off", || async {
+        in_state("available").await && enrichment(&inbox).await["state"] == "failed"
     })
     .await;
-    eventually("it waits for another attempt", || async {
-        let sql = "select count(*) from job where kind = 'imports.enrich' and state = 'available' and error like '%reached%'";
-        inbox.town.value::<i64>(sql).await > 0
-    })
-    .await;
-    assert_eq!(inbox.last().await, "done: ");
+    inbox.town.execute("update import set created_at = now() - interval '73 hours'").await;
+    inbox.town.execute("update job set run_at = now() where kind = 'imports.enrich'").await;
+    eventually("it has ended", || in_state("completed")).await;
+    assert!(enrichment(&inbox).await["summary"].as_str().unwrap().starts_with("No catalogue was asked"));
 }
 
 #[tokio::test]
