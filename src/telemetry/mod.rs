@@ -74,11 +74,14 @@ pub fn check_level(level: &str) -> anyhow::Result<()> {
     filter(level).map(drop)
 }
 
+/// It warns of every oddity in a file of people's, such as a picture before the sound; what matters of that is ours to say.
+const READS_PEOPLES_FILES: &str = "symphonia";
+
 /// A bare level is ours; the libraries beneath us speak up from `warn` on. Anything else is a filter as it stands.
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let level = level.trim().to_lowercase();
     let directives = match level.as_str() {
-        "warn" | "info" | "debug" => format!("warn,barbossa={level}"),
+        "warn" | "info" | "debug" => format!("warn,{READS_PEOPLES_FILES}=error,barbossa={level}"),
         // Names of the first version, which was written in Python.
         "warning" => "warn".to_owned(),
         "critical" => "error".to_owned(),
@@ -124,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_bare_level_is_ours_and_libraries_stay_quiet() {
-        assert_eq!(filter("debug").unwrap().to_string(), "barbossa=debug,warn");
-        assert_eq!(filter(" INFO ").unwrap().to_string(), "barbossa=info,warn");
+        assert_eq!(filter("debug").unwrap().to_string(), "symphonia=error,barbossa=debug,warn");
+        assert_eq!(filter(" INFO ").unwrap().to_string(), "symphonia=error,barbossa=info,warn");
     }
 
     #[test]

@@ -76,13 +76,17 @@ async fn look(app: &App, adopt: Adopt, is_dry: bool, output: Output) -> anyhow::
 fn told(result: &Value, seconds: f64, is_dry: bool) -> String {
     let number = |name: &str| result.get(name).and_then(Value::as_u64).unwrap_or_default();
     let (files, unchanged) = (number("files"), number("unchanged_files"));
-    let mut text = format!(
-        "{files} files read in {seconds:.1} s ({:.0} files/s), {unchanged} unchanged: {} albums, {} of them new, {} tracks.",
-        files as f64 / seconds.max(0.001),
-        number("albums"),
-        number("new_albums"),
-        number("tracks"),
-    );
+    let mut text = if files == 0 {
+        format!("{unchanged} files looked at in {seconds:.1} s, none of them new or changed.")
+    } else {
+        format!(
+            "{files} files read in {seconds:.1} s ({:.0} files/s), {unchanged} unchanged: {} albums, {} of them new, {} tracks.",
+            files as f64 / seconds.max(0.001),
+            number("albums"),
+            number("new_albums"),
+            number("tracks"),
+        )
+    };
     let counted = ["new", "changed", "moved", "returned", "missing", "damaged"];
     let counted = counted.iter().map(|what| (what, number(&format!("{what}_files")))).filter(|(_, n)| *n > 0);
     let counted: Vec<String> = counted.map(|(what, n)| format!("{n} {what}")).collect();
@@ -126,5 +130,13 @@ mod tests {
         assert!(text.contains("\nFiles: 9998 new.\nartists/a/One: 10 new"), "{text}");
         assert!(text.contains("\nunreadable: artists/a/b.flac: empty\n... and 1 more"), "{text}");
         assert!(text.ends_with("Nothing was changed."), "{text}");
+    }
+
+    #[test]
+    fn a_rescan_that_finds_nothing_new_says_so() {
+        let result = json!({"files": 0, "unchanged_files": 16, "missing_files": 0});
+        assert_eq!(told(&result, 0.04, false), "16 files looked at in 0.0 s, none of them new or changed.");
+        let result = json!({"files": 0, "unchanged_files": 15, "missing_files": 1});
+        assert!(told(&result, 0.04, false).ends_with("none of them new or changed.\nFiles: 1 missing."));
     }
 }
