@@ -13,19 +13,19 @@ use barbossa::jobs::{Context, Job, Outcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::audio::{Format, Song, album, cover};
-use crate::harness::{Town, eventually, files_beneath};
+use crate::harness::{Folder, Town, eventually, files_beneath};
 use crate::upgrade;
 
 pub struct Yard {
     pub town: Town,
     pub app: App,
     /// What lies ready: `first` (imported before) and `folder`.
-    stock: tempfile::TempDir,
+    stock: Folder,
     /// Where the folder lies on its way in; no two yards have the same, since failpoints are known by it.
     pub source: String,
     /// A user hearts everything that is imported first, and a worker links it.
     pub is_hearted: bool,
-    music: tempfile::TempDir,
+    music: Folder,
 }
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -45,12 +45,9 @@ const ROWS: &str = "select concat_ws(E'\\n',
 
 impl Yard {
     pub async fn new(make: impl FnOnce(&Path)) -> Self {
-        let fast = Some(Path::new("/dev/shm")).filter(|shm| shm.is_dir());
-        let builder = || {
-            let mut builder = tempfile::Builder::new();
-            builder.prefix("barbossa-yard-");
-            fast.map_or_else(|| builder.tempdir(), |shm| builder.tempdir_in(shm)).unwrap()
-        };
+        let fast =
+            Some(PathBuf::from("/dev/shm")).filter(|shm| shm.is_dir()).unwrap_or_else(std::env::temp_dir);
+        let builder = || Folder::new("barbossa-test-yard-", &fast);
         let (music, stock) = (builder(), builder());
         make(stock.path());
         let mut town = Town::new().await;

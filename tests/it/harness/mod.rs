@@ -3,22 +3,23 @@
 
 pub mod audio;
 mod client;
+mod leftovers;
 mod servers;
 
 pub use client::{Answer, Client};
+pub use leftovers::Folder;
 pub use servers::{Postgres, Redis, postgres, redis};
 
 use std::path::{Path, PathBuf};
 
 use barbossa::app::App;
 use barbossa::config::Settings;
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// One household: database, music folder, settings. Dropping it removes the music and stops its tasks.
 pub struct Town {
     settings: Settings,
-    folder: TempDir,
+    folder: Folder,
     stop: CancellationToken,
 }
 
@@ -30,7 +31,7 @@ impl Town {
 
     /// The same with its music in a folder of this one.
     pub async fn beneath(place: &Path) -> Self {
-        let folder = tempfile::Builder::new().prefix("barbossa-town-").tempdir_in(place).unwrap();
+        let folder = Folder::new("barbossa-test-town-", place);
         let music = folder.path().join("music");
         for room in
             ["artists", "users", "import/pending", "import/review", "import/rejected", "downloads", ".trash"]

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use barbossa::db::{Db, migrate};
-use tempfile::TempDir;
 use tokio_postgres::NoTls;
+
+use super::Folder;
 
 /// The cluster of this test run.
 pub fn postgres() -> &'static Postgres {
@@ -26,7 +27,7 @@ pub fn redis() -> &'static Redis {
 
 /// A PostgreSQL cluster. Tests that stop it start one of their own.
 pub struct Postgres {
-    folder: TempDir,
+    folder: Folder,
     binaries: PathBuf,
     pid: u32,
 }
@@ -34,7 +35,7 @@ pub struct Postgres {
 impl Postgres {
     /// `initdb` and start; without fsync, since nothing here has to outlive a power cut.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("barbossa-pg-").tempdir().unwrap();
+        let folder = Folder::new("barbossa-test-pg-", &std::env::temp_dir());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let binaries = newest_postgres();
         let mut cluster = Self { folder, binaries, pid: 0 };
@@ -163,14 +164,14 @@ impl Postgres {
 
 /// A Redis. Tests that stop it start one of their own.
 pub struct Redis {
-    folder: TempDir,
+    folder: Folder,
     pid: u32,
 }
 
 impl Redis {
     /// Starts one, empty, without persistence.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("barbossa-redis-").tempdir().unwrap();
+        let folder = Folder::new("barbossa-test-redis-", &std::env::temp_dir());
         let mut server = Self { folder, pid: 0 };
         server.run();
         server

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use tempfile::TempDir;
-
+use crate::harness::Folder;
 use crate::harness::audio::{Format, Song};
 use crate::imports::essences;
 
@@ -52,7 +51,7 @@ pub struct Copy {
 /// All of them.
 pub struct Stock {
     /// Kept as long as the stock.
-    folder: TempDir,
+    folder: Folder,
     pub copies: Vec<Copy>,
 }
 
@@ -64,7 +63,7 @@ pub fn stock() -> &'static Stock {
 
 impl Stock {
     fn make() -> Self {
-        let folder = tempfile::Builder::new().prefix("barbossa-stock-").tempdir().unwrap();
+        let folder = Folder::new("barbossa-test-stock-", &std::env::temp_dir());
         let mut copies = Vec::new();
         for (album, (artist, title, year, has_ids)) in ALBUMS.iter().enumerate() {
             for track in 1..=TRACKS {
