@@ -16,10 +16,11 @@ use crate::events::{self, Audience};
 use crate::input::Query;
 
 const RECORD: &str = "insert into activity (user_id, action, entity_type, entity_id, details, address)
-    values ($1, $2, $3, $4, $5, $6) returning id, (select username from app_user where app_user.id = $1)";
+    values ($1, $2, $3, $4, $5, $6) returning id, coalesce((select username from app_user where app_user.id = $1),
+        case when address = 'local' then 'root' end) as username";
 
-/// Writes a line and publishes `activity`; the line's id. `who` is none for what the house did by itself, or an admin at
-/// the command line; `action` a verb (`heart`, `delete`, `quality_upgrade`), `entity` what it was done to
+/// Writes a line and publishes `activity`; the line's id. `who` is none for what the house did by itself, for an admin at
+/// the command line, and for root at the local socket, whose address is `local`; `action` a verb (`heart`, `delete`, `quality_upgrade`), `entity` what it was done to
 /// (`("album", 7)`), `details` what a reader would ask next (before and after; `artist`, `title`).
 pub async fn record(
     client: &impl Sql,
@@ -32,7 +33,7 @@ pub async fn record(
     let (entity_type, entity_id) = entity.unzip();
     let row = client.row(RECORD, &[&who, &action, &entity_type, &entity_id, &details, &address]).await?;
     let username: Option<&str> = row.get("username");
-    let news = news(who.zip(username), action, entity, details);
+    let news = news((who, username), action, entity, details);
     events::publish(client, "activity", audience(entity_type), &news).await?;
     Ok(row.get("id"))
 }
@@ -47,12 +48,11 @@ fn audience(entity_type: Option<&str>) -> Audience {
 
 /// As clients read it: also with `album_id`, `artist`, `title` of its own where there are some.
 fn news(
-    who: Option<(i64, &str)>,
+    (user_id, username): (Option<i64>, Option<&str>),
     action: &str,
     entity: Option<(&str, i64)>,
     details: Option<&Value>,
 ) -> Value {
-    let (user_id, username) = who.unzip();
     let mut news = json!({"action": action, "user_id": user_id, "username": username, "details": details});
     if let Some((entity_type, entity_id)) = entity {
         news["entity_type"] = entity_type.into();
@@ -98,7 +98,7 @@ struct Line {
     created_at: Timestamp,
 }
 
-const LIST: &str = "select a.id, a.user_id, u.username, a.action, a.entity_type, a.entity_id, a.details, a.address, a.created_at
+const LIST: &str = "select a.id, a.user_id, coalesce(u.username, case when a.address = 'local' then 'root' end) as username, a.action, a.entity_type, a.entity_id, a.details, a.address, a.created_at
     from activity a left join app_user u on u.id = a.user_id
     where $1::text is null or a.action = $1
     order by a.created_at desc, a.id desc limit $2 offset $3";
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn news_of_the_music_is_for_all_and_names_it() {
         let details = json!({"artist": "Kino", "title": "Gruppa krovi", "year": 1988});
-        let news = news(Some((3, "ada")), "heart", Some(("album", 7)), Some(&details));
+        let news = news((Some(3), Some("ada")), "heart", Some(("album", 7)), Some(&details));
         assert_eq!((news["album_id"].as_i64(), news["title"].as_str()), (Some(7), Some("Gruppa krovi")));
         assert_eq!((news["username"].as_str(), news["entity_type"].as_str()), (Some("ada"), Some("album")));
         assert_eq!(audience(Some("album")), Audience::Everyone);

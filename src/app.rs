@@ -74,6 +74,8 @@ pub enum Via {
     /// Through nginx, on the Unix socket: its `X-Real-IP` and `X-Forwarded-Proto` are true, and `X-Accel-Redirect` may
     /// be answered.
     Nginx,
+    /// Straight, on the Unix socket, by a process of root's that speaks for nobody else: the machine's admin.
+    Root,
     /// Straight, over TCP: what a client claims was taken away, and `X-Real-IP` is what the connection shows.
     Direct,
 }

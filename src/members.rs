@@ -82,7 +82,7 @@ async fn change(
         auth::set_password(&tx, id, &password.as_str().into()).await?;
         // Whoever knew the old one is out; the admin who changes his own stays in.
         if id == admin.0.id {
-            auth::end_other_sessions(&tx, id, admin.0.session_id).await?;
+            auth::end_other_sessions(&tx, id, admin.0.session_id()).await?;
         } else {
             auth::end_sessions_of(&tx, id).await?;
         }
@@ -127,14 +127,7 @@ async fn record(
     client: &Client,
 ) -> Result<()> {
     let address = client.address_text();
-    activity::record(
-        tx,
-        Some(admin.0.id),
-        action,
-        Some(("user", user_id)),
-        Some(details),
-        address.as_deref(),
-    )
-    .await?;
+    activity::record(tx, admin.0.row(), action, Some(("user", user_id)), Some(details), address.as_deref())
+        .await?;
     Ok(())
 }

@@ -5,30 +5,70 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use tokio_postgres::Row;
 
-use super::find_by_token;
+use super::session::find_by_id;
 use super::ticket::{Purpose, user_of_ticket};
-use crate::app::App;
+use super::{Account, find_by_token, find_user, find_user_by_name};
+use crate::app::{App, Via};
 use crate::error::{Error, Result};
 
 /// The cookie that carries a token.
 pub const COOKIE: &str = "barbossa_session";
+/// By this header root at the local socket says whom it acts for: the user's name in UTF-8.
+pub const AS_USER: &str = "x-barbossa-user";
 
-/// Whoever is logged in. As a handler's argument: nobody else gets in.
+/// Whoever is known. As a handler's argument: nobody else gets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The row in `app_user`.
+    /// The row in `app_user`; 0, which no row has, for root at the local socket. See [`User::row`].
     pub id: i64,
     /// The login and the folder's name.
     pub username: String,
     /// May do what [`Admin`] guards.
     pub is_admin: bool,
-    /// The session by which.
-    pub session_id: i64,
+    /// How that is known.
+    pub by: By,
 }
 
-/// An admin who is logged in. As a handler's argument: no member gets in.
+/// By what a request showed whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A login: the row in `session`.
+    Session(i64),
+    /// Being root on this machine, at the local socket.
+    Root,
+}
+
+/// An admin who is known. As a handler's argument: no member gets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin(pub User);
+
+/// Someone who has a library of their own. As a handler's argument: root at the local socket has to say whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person(pub User);
+
+impl User {
+    /// Root at the local socket, who acts for nobody in particular.
+    fn root() -> Self {
+        Self { id: 0, username: "root".into(), is_admin: true, by: By::Root }
+    }
+
+    fn of(account: Account, by: By) -> Self {
+        Self { id: account.id, username: account.username, is_admin: account.is_admin, by }
+    }
+
+    /// The row in `app_user`, for what remembers who it was; none for root at the local socket.
+    pub fn row(&self) -> Option<i64> {
+        (self.id != 0).then_some(self.id)
+    }
+
+    /// The login by which, if it was one.
+    pub fn session_id(&self) -> Option<i64> {
+        match self.by {
+            By::Session(id) => Some(id),
+            By::Root => None,
+        }
+    }
+}
 
 impl From<&Row> for User {
     fn from(row: &Row) -> Self {
@@ -36,7 +76,7 @@ impl From<&Row> for User {
             id: row.get("id"),
             username: row.get("username"),
             is_admin: row.get("is_admin"),
-            session_id: row.get("session_id"),
+            by: By::Session(row.get("session_id")),
         }
     }
 }
@@ -45,12 +85,15 @@ impl FromRequestParts<App> for User {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let found = match proof(parts) {
-            Proof::None => return Err(Error::Unauthenticated("Missing authentication")),
-            Proof::Token(token) => find_by_token(app, token).await?,
-            Proof::Ticket(ticket) => user_of_ticket(app, &ticket, Purpose::Stream).await?,
+        let known = match stream_ticket(parts) {
+            Some(ticket) => user_of_ticket(app, &ticket, Purpose::Stream).await?.into(),
+            None => known(app, parts.extensions.get().copied(), &parts.headers).await?,
         };
-        found.ok_or(Error::Unauthenticated("Invalid or expired token"))
+        match known {
+            Known::User(user) => Ok(user),
+            Known::Wrong => Err(Error::Unauthenticated("Invalid or expired token")),
+            Known::Nobody => Err(Error::Unauthenticated("Missing authentication")),
+        }
     }
 }
 
@@ -63,22 +106,72 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
-enum Proof<'a> {
-    None,
-    Token(&'a str),
-    Ticket(String),
+impl FromRequestParts<App> for Person {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let user = User::from_request_parts(parts, app).await?;
+        if user.row().is_some() {
+            return Ok(Self(user));
+        }
+        let why = "Root has no library of its own: say whose is meant (`--user NAME`, or the header X-Barbossa-User).";
+        Err(Error::Invalid(why.into()))
+    }
 }
 
-/// What a request shows: a header before all, since a program sets it on purpose; a ticket where one is accepted; the
-/// cookie, which a browser sends by itself.
-fn proof(parts: &Parts) -> Proof<'_> {
-    if let Some(token) = bearer(&parts.headers) {
-        return Proof::Token(token);
+/// Whether a request shows who it is.
+pub(crate) enum Known {
+    User(User),
+    /// It shows what is worth nothing, or nothing any more.
+    Wrong,
+    Nobody,
+}
+
+impl From<Option<User>> for Known {
+    fn from(user: Option<User>) -> Self {
+        user.map_or(Self::Wrong, Self::User)
     }
-    if let Some(ticket) = stream_ticket(parts) {
-        return Proof::Ticket(ticket);
+}
+
+/// What the headers of a request that came by this door show: a token before all, since a program sends it on purpose;
+/// then who is at the other end; then the cookie, which a browser sends by itself.
+pub(crate) async fn known(app: &App, via: Option<Via>, headers: &HeaderMap) -> Result<Known> {
+    if let Some(token) = bearer(headers) {
+        return Ok(find_by_token(app, token).await?.into());
     }
-    cookie(&parts.headers).map_or(Proof::None, Proof::Token)
+    if via == Some(Via::Root) {
+        return root(app, headers).await.map(Known::User);
+    }
+    match cookie(headers) {
+        Some(token) => Ok(find_by_token(app, token).await?.into()),
+        None => Ok(Known::Nobody),
+    }
+}
+
+/// The same user as they are now, if what they were known by still holds; always asks the database.
+pub(crate) async fn still_known(app: &App, user: &User) -> Result<Option<User>> {
+    if let By::Session(id) = user.by {
+        return find_by_id(app, id).await;
+    }
+    let Some(id) = user.row() else { return Ok(Some(user.clone())) };
+    match find_user(&app.db.get().await?, id).await {
+        Ok(account) => Ok(Some(User::of(account, user.by))),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Root itself, or whom it acts for, with that one's rights.
+async fn root(app: &App, headers: &HeaderMap) -> Result<User> {
+    let Some(name) = headers.get(AS_USER) else { return Ok(User::root()) };
+    let name = String::from_utf8_lossy(name.as_bytes());
+    match find_user_by_name(&app.db.get().await?, &name).await {
+        Ok(account) => Ok(User::of(account, By::Root)),
+        Err(Error::NotFound(_)) => {
+            Err(Error::Invalid(format!("Nobody here is called {name}: `barbossa users list` shows who is.")))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The token of `Authorization: Bearer …` (RFC 6750).
@@ -94,8 +187,12 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, value)| *name == COOKIE && !value.is_empty()).map(|(_, value)| value)
 }
 
-/// Only for reading a track's sound: a player outside the browser can send neither header nor cookie.
+/// Only for reading a track's sound: a player outside the browser can send neither header nor cookie. A token, which a
+/// program sends on purpose, goes before it.
 fn stream_ticket(parts: &Parts) -> Option<String> {
+    if bearer(&parts.headers).is_some() {
+        return None;
+    }
     let is_stream =
         [Method::GET, Method::HEAD].contains(&parts.method) && parts.uri.path().ends_with("/stream");
     if is_stream { parameter(parts.uri.query()?, "ticket") } else { None }
@@ -120,25 +217,25 @@ mod tests {
     }
 
     fn shown(parts: &Parts) -> String {
-        match proof(parts) {
-            Proof::None => "none".into(),
-            Proof::Token(token) => format!("token {token}"),
-            Proof::Ticket(ticket) => format!("ticket {ticket}"),
-        }
+        let token = bearer(&parts.headers).map(|token| format!("token {token}"));
+        let ticket = || stream_ticket(parts).map(|ticket| format!("ticket {ticket}"));
+        let cookie = || cookie(&parts.headers).map(|token| format!("cookie {token}"));
+        token.or_else(ticket).or_else(cookie).unwrap_or_else(|| "nothing".into())
     }
 
     #[test]
     fn a_header_goes_before_a_ticket_and_a_ticket_before_a_cookie() {
         let all = [("authorization", "bearer abc"), ("cookie", "x=1; barbossa_session=def")];
-        assert_eq!(shown(&parts("GET", "/api/tracks/1/stream?ticket=t", &all)), "token abc");
+        let whole = parts("GET", "/api/tracks/1/stream?ticket=t", &all);
+        assert_eq!((shown(&whole).as_str(), stream_ticket(&whole)), ("token abc", None));
         assert_eq!(shown(&parts("GET", "/api/tracks/1/stream?ticket=t", &all[1..])), "ticket t");
-        assert_eq!(shown(&parts("GET", "/api/tracks/1/stream", &all[1..])), "token def");
+        assert_eq!(shown(&parts("GET", "/api/tracks/1/stream", &all[1..])), "cookie def");
     }
 
     #[test]
     fn a_ticket_counts_nowhere_but_in_a_stream() {
-        assert_eq!(shown(&parts("GET", "/api/albums?ticket=t", &[])), "none");
-        assert_eq!(shown(&parts("POST", "/api/tracks/1/stream?ticket=t", &[])), "none");
+        assert_eq!(shown(&parts("GET", "/api/albums?ticket=t", &[])), "nothing");
+        assert_eq!(shown(&parts("POST", "/api/tracks/1/stream?ticket=t", &[])), "nothing");
     }
 
     #[test]
@@ -150,7 +247,23 @@ mod tests {
             ("cookie", "not_barbossa_session=abc"),
             ("cookie", ";;=;"),
         ] {
-            assert_eq!(shown(&parts("GET", "/", &[(name, value)])), "none", "{name}: {value}");
+            assert_eq!(shown(&parts("GET", "/", &[(name, value)])), "nothing", "{name}: {value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn root_is_believed_at_the_local_socket_only() {
+        let app = App::new("test", crate::config::Settings::default(), 1).unwrap();
+        let of = async |via: Option<Via>| {
+            let mut parts = parts("GET", "/api/albums", &[]);
+            if let Some(via) = via {
+                parts.extensions.insert(via);
+            }
+            User::from_request_parts(&mut parts, &app).await
+        };
+        assert_eq!(of(Some(Via::Root)).await.unwrap(), User::root());
+        for via in [None, Some(Via::Nginx), Some(Via::Direct)] {
+            assert!(matches!(of(via).await, Err(Error::Unauthenticated(_))), "{via:?}");
         }
     }
 }

@@ -16,14 +16,16 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// Whether it came by TLS.
     pub is_https: bool,
+    /// Whether it is root on this machine, at the local socket.
+    pub is_root: bool,
     /// What the program calls itself.
     pub user_agent: Option<String>,
 }
 
 impl Client {
-    /// The address, as it is written down.
+    /// The address, as it is written down; `local` for root at the local socket.
     pub fn address_text(&self) -> Option<String> {
-        self.address.map(|a| a.to_string())
+        if self.is_root { Some("local".into()) } else { self.address.map(|a| a.to_string()) }
     }
 
     /// What one household behind the address cannot change at will: all of IPv4, the network (/64) of IPv6.
@@ -45,10 +47,11 @@ impl FromRequestParts<App> for Client {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
         // The api role sets `Via` and, for a direct request, replaces what it claims. Without it nothing is believed.
         let via = parts.extensions.get::<Via>().copied();
-        let claim = |name| via.and_then(|_| text(&parts.headers, name));
+        let claim = |name| via.filter(|v| *v != Via::Root).and_then(|_| text(&parts.headers, name));
         Ok(Self {
             address: claim("x-real-ip").and_then(|a| a.parse().ok()),
             is_https: via == Some(Via::Nginx) && claim("x-forwarded-proto") == Some("https"),
+            is_root: via == Some(Via::Root),
             user_agent: text(&parts.headers, header::USER_AGENT.as_str()).map(str::to_owned),
         })
     }

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::access::COOKIE;
 use super::throttle::Attempt;
 use super::{
-    Account, Client, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session, find_user,
-    forget_remembered, issue_ticket, sessions_of, set_password, start_session, verify,
+    Account, Client, Person, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session,
+    find_user, forget_remembered, issue_ticket, sessions_of, set_password, start_session, verify,
 };
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -81,18 +81,31 @@ fn cookie(token: &str, max_age_seconds: u64, is_https: bool) -> HeaderMap {
 }
 
 async fn logout(State(app): State<App>, client: Client, user: User) -> Result<Response> {
-    match end_session(&app.db.get().await?, user.session_id, user.id).await {
-        // Ended already, from another window.
-        Ok(()) | Err(Error::NotFound(_)) => {}
-        Err(error) => return Err(error),
+    if let Some(session_id) = user.session_id() {
+        match end_session(&app.db.get().await?, session_id, user.id).await {
+            // Ended already, from another window.
+            Ok(()) | Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     forget_remembered(&app);
     let body = axum::Json(json!({"message": "Logged out successfully"}));
     Ok((cookie("", 0, client.is_https), body).into_response())
 }
 
-async fn me(State(app): State<App>, user: User) -> Result<axum::Json<Account>> {
-    Ok(axum::Json(find_user(&app.db.get().await?, user.id).await?))
+/// Who asks. Root at the local socket has neither a row nor a day when it was made.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Me {
+    Account(Account),
+    Root { id: (), username: &'static str, is_admin: bool, created_at: () },
+}
+
+async fn me(State(app): State<App>, user: User) -> Result<axum::Json<Me>> {
+    Ok(axum::Json(match user.row() {
+        Some(id) => Me::Account(find_user(&app.db.get().await?, id).await?),
+        None => Me::Root { id: (), username: "root", is_admin: true, created_at: () },
+    }))
 }
 
 #[derive(Deserialize)]
@@ -104,7 +117,7 @@ struct ChangePassword {
 async fn change_password(
     State(app): State<App>,
     client: Client,
-    user: User,
+    Person(user): Person,
     Json(change): Json<ChangePassword>,
 ) -> Result<axum::Json<serde_json::Value>> {
     let attempt = Attempt::begin(&app, &user.username, &client).await?;
@@ -115,7 +128,7 @@ async fn change_password(
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
     set_password(&tx, user.id, &change.new_password.into()).await?;
-    let ended = end_other_sessions(&tx, user.id, user.session_id).await?;
+    let ended = end_other_sessions(&tx, user.id, user.session_id()).await?;
     tx.commit().await?;
     forget_remembered(&app);
     tracing::info!(user_id = user.id, sessions_ended = ended, "password changed");
@@ -127,8 +140,12 @@ struct AskTicket {
     purpose: Purpose,
 }
 
-async fn ticket(State(app): State<App>, user: User, Json(ask): Json<AskTicket>) -> axum::Json<Ticket> {
-    axum::Json(issue_ticket(&app, &user, ask.purpose))
+async fn ticket(
+    State(app): State<App>,
+    user: User,
+    Json(ask): Json<AskTicket>,
+) -> Result<axum::Json<Ticket>> {
+    Ok(axum::Json(issue_ticket(&app, &user, ask.purpose)?))
 }
 
 #[derive(Serialize)]
@@ -138,15 +155,16 @@ struct Listed {
     is_current: bool,
 }
 
-async fn list_sessions(State(app): State<App>, user: User) -> Result<axum::Json<Vec<Listed>>> {
+async fn list_sessions(State(app): State<App>, Person(user): Person) -> Result<axum::Json<Vec<Listed>>> {
     let sessions = sessions_of(&app.db.get().await?, user.id).await?;
-    let listed = sessions.into_iter().map(|s| Listed { is_current: s.id == user.session_id, session: s });
+    let listed =
+        sessions.into_iter().map(|s| Listed { is_current: Some(s.id) == user.session_id(), session: s });
     Ok(axum::Json(listed.collect()))
 }
 
 async fn end_one(
     State(app): State<App>,
-    user: User,
+    Person(user): Person,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<serde_json::Value>> {
     end_session(&app.db.get().await?, id, user.id).await?;
@@ -154,8 +172,11 @@ async fn end_one(
     Ok(axum::Json(json!({"message": "Session ended"})))
 }
 
-async fn end_all_others(State(app): State<App>, user: User) -> Result<axum::Json<serde_json::Value>> {
-    let ended = end_other_sessions(&app.db.get().await?, user.id, user.session_id).await?;
+async fn end_all_others(
+    State(app): State<App>,
+    Person(user): Person,
+) -> Result<axum::Json<serde_json::Value>> {
+    let ended = end_other_sessions(&app.db.get().await?, user.id, user.session_id()).await?;
     forget_remembered(&app);
     Ok(axum::Json(json!({"message": "Other sessions ended", "sessions_ended": ended})))
 }

@@ -13,12 +13,12 @@ mod throttle;
 mod ticket;
 mod user;
 
-pub use access::{Admin, User};
+pub use access::{Admin, By, Person, User};
 pub use client::Client;
 pub use name::{name_key, valid_name};
 pub use session::{
-    Session, end_other_sessions, end_session, end_sessions_of, find_by_id, find_by_token,
-    forget_expired_sessions, forget_remembered, sessions_of, start_session,
+    Session, end_other_sessions, end_session, end_sessions_of, find_by_token, forget_expired_sessions,
+    forget_remembered, sessions_of, start_session,
 };
 pub use ticket::{Purpose, Ticket, issue_ticket, user_of_ticket};
 pub use user::{

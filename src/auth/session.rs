@@ -96,14 +96,14 @@ pub async fn find_by_token(app: &App, token: &str) -> Result<Option<User>> {
     let Some(row) = client.maybe_row(BY_TOKEN, &[&key]).await? else { return Ok(None) };
     let user = User::from(&row);
     if row.get("is_to_touch") {
-        client.run(TOUCH, &[&user.session_id, &days(app)]).await?;
+        client.run(TOUCH, &[&user.session_id(), &days(app)]).await?;
     }
     memory.remember(app, key, &user, round);
     Ok(Some(user))
 }
 
 /// Whose session this is, if it still lasts; always asks the database.
-pub async fn find_by_id(app: &App, session_id: i64) -> Result<Option<User>> {
+pub(super) async fn find_by_id(app: &App, session_id: i64) -> Result<Option<User>> {
     let row = app.db.get().await?.maybe_row(BY_ID, &[&session_id]).await?;
     Ok(row.as_ref().map(User::from))
 }
@@ -128,7 +128,7 @@ pub async fn sessions_of(client: &impl Sql, user_id: i64) -> Result<Vec<Session>
 }
 
 const END: &str = "delete from session where id = $1 and user_id = $2";
-const END_OTHERS: &str = "delete from session where user_id = $1 and id <> $2";
+const END_OTHERS: &str = "delete from session where user_id = $1 and id is distinct from $2";
 const END_ALL: &str = "delete from session where user_id = $1";
 const FORGET_EXPIRED: &str = "delete from session where expires_at < now()";
 
@@ -140,8 +140,8 @@ pub async fn end_session(client: &impl Sql, session_id: i64, user_id: i64) -> Re
     }
 }
 
-/// Ends all sessions of the user but this one; how many.
-pub async fn end_other_sessions(client: &impl Sql, user_id: i64, but: i64) -> Result<u64> {
+/// Ends all sessions of the user but this one, if it is one; how many.
+pub async fn end_other_sessions(client: &impl Sql, user_id: i64, but: Option<i64>) -> Result<u64> {
     client.run(END_OTHERS, &[&user_id, &but]).await
 }
 

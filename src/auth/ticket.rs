@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::session::new_token;
-use super::{User, find_by_id};
+use super::User;
+use super::session::{find_by_id, new_token};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a ticket is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -48,11 +48,16 @@ pub struct Ticket {
 }
 
 /// A ticket for whoever has this session.
-pub fn issue_ticket(app: &App, user: &User, purpose: Purpose) -> Ticket {
+///
+/// # Errors
+/// When it is known by something else, which can be sent itself.
+pub fn issue_ticket(app: &App, user: &User, purpose: Purpose) -> Result<Ticket> {
+    let why = "A ticket belongs to a login: who comes with a token sends that, and needs no ticket.";
+    let session_id = user.session_id().ok_or_else(|| Error::Invalid(why.into()))?;
     let expires = app.clock.now().as_second() + purpose.seconds();
-    let claim = format!("v1.{}.{}.{expires}", purpose.word(), user.session_id);
+    let claim = format!("v1.{}.{session_id}.{expires}", purpose.word());
     let ticket = format!("{claim}.{}", key(app).sign(&claim).to_hex());
-    Ticket { ticket, expires_at: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX) }
+    Ok(Ticket { ticket, expires_at: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX) })
 }
 
 /// Whose ticket this is, if it is good for this purpose, not too old, and its session lasts.

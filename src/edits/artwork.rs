@@ -135,7 +135,7 @@ async fn hand_over(
     let tx = connection.transaction().await?;
     jobs::name_request(&tx).await?;
     let address = client.address_text();
-    let row = tx.row(HAND_OVER, &[&album_id, &artist_id, &image, &user.id, &address]).await?;
+    let row = tx.row(HAND_OVER, &[&album_id, &artist_id, &image, &user.row(), &address]).await?;
     let job_id = jobs::enqueue(&tx, &SetArtwork { upload_id: row.get(0) }).await?;
     tx.commit().await?;
     drop(connection);

@@ -126,7 +126,7 @@ async fn carry_out(app: &App, user: &User, request: Request, how: &How, done: &s
         let draft = preview(app, &request).await?;
         return Ok(axum::Json(shown(&draft)).into_response());
     }
-    let asked = ask(app, &request, Some(user.id)).await?;
+    let asked = ask(app, &request, user.row()).await?;
     let mut answer = json!({ "status": done, "edit_id": asked.edit_id() });
     if let Some((old, new)) = names(&request, asked.draft()) {
         answer["old_name"] = json!(old);

@@ -305,6 +305,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::By;
 
     fn event(kind: &str, audience: Audience) -> Event {
         let payload = serde_json::json!({"album_id": 7});
@@ -313,7 +314,7 @@ mod tests {
 
     #[test]
     fn an_event_reaches_whom_it_is_for() {
-        let user = |id, is_admin| User { id, username: "ada".into(), is_admin, session_id: 1 };
+        let user = |id, is_admin| User { id, username: "ada".into(), is_admin, by: By::Session(1) };
         assert!(event("library:updated", Audience::Everyone).is_for(&user(1, false)));
         assert!(event("notification", Audience::User(1)).is_for(&user(1, false)));
         assert!(!event("notification", Audience::User(1)).is_for(&user(2, true)));

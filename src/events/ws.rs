@@ -9,11 +9,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use axum::routing::any;
+use axum::{Extension, Router};
 use futures_util::{SinkExt, StreamExt};
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
@@ -24,7 +24,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::relay::{self, Event, Heard, MOST_RETOLD, Relay};
-use crate::app::App;
+use crate::app::{App, Via};
+use crate::auth::access::Known;
 use crate::auth::{self, Purpose, User, access};
 use crate::error::{Error, Result};
 
@@ -55,10 +56,12 @@ pub fn routes() -> Router<App> {
 async fn open(
     State(app): State<App>,
     RawQuery(query): RawQuery,
+    via: Option<Extension<Via>>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response> {
-    let proof = proof(&app, &headers, query.as_deref().unwrap_or_default()).await?;
+    let via = via.map(|Extension(via)| via);
+    let proof = proof(&app, via, &headers, query.as_deref().unwrap_or_default()).await?;
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| serve(app, socket, proof)))
 }
@@ -70,21 +73,23 @@ enum Proof {
     NotYet,
 }
 
-async fn proof(app: &App, headers: &HeaderMap, query: &str) -> Result<Proof> {
+async fn proof(app: &App, via: Option<Via>, headers: &HeaderMap, query: &str) -> Result<Proof> {
     let found = if let Some(ticket) = access::parameter(query, "ticket") {
         auth::user_of_ticket(app, &ticket, Purpose::Ws).await?
     } else if let Some(token) = first_versions_token(app, query) {
         auth::find_by_token(app, &token).await?
-    } else if let Some(token) = access::bearer(headers) {
-        auth::find_by_token(app, token).await?
-    } else if let Some(token) = access::cookie(headers) {
+    } else {
+        let known = access::known(app, via, headers).await?;
+        let is_chosen = matches!(known, Known::Nobody) || access::bearer(headers).is_some();
         // A browser sends the cookie whichever page asks, and no rule of same origin stops a WebSocket.
-        if !is_our_page(app, headers) {
+        if !is_chosen && !is_our_page(app, headers) {
             return Err(Error::Forbidden("This page may not listen here"));
         }
-        auth::find_by_token(app, token).await?
-    } else {
-        return Ok(Proof::NotYet);
+        match known {
+            Known::User(user) => Some(user),
+            Known::Wrong => None,
+            Known::Nobody => return Ok(Proof::NotYet),
+        }
     };
     Ok(found.map_or(Proof::Wrong, Proof::Of))
 }
@@ -336,7 +341,7 @@ impl Conversation {
 
     /// The session may have ended, the user may no longer be an admin. While PostgreSQL is away nothing is told anyway.
     async fn still_allowed(&mut self) -> Result<(), End> {
-        match auth::find_by_id(&self.app, self.user.session_id).await {
+        match access::still_known(&self.app, &self.user).await {
             Ok(Some(user)) => {
                 self.user = user;
                 Ok(())

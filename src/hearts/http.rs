@@ -17,7 +17,7 @@ use super::mine::{self, LovedAlbums};
 use super::reconcile::jobs_of;
 use crate::activity;
 use crate::app::App;
-use crate::auth::{Client, User};
+use crate::auth::{Client, Person, User};
 use crate::db::Sql;
 use crate::error::Result;
 use crate::events::{self, Audience};
@@ -42,20 +42,36 @@ pub fn routes() -> Router<App> {
 
 // -- the user's own library
 
-async fn my_albums(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
+async fn my_albums(
+    State(app): State<App>,
+    Person(user): Person,
+    Query(query): Query<PageQuery>,
+) -> Result<Response> {
     let page = mine::albums(&app.db.get().await?, user.id, &query.check()?).await?;
     Ok(library::json(&LovedAlbums::from(&page)))
 }
 
-async fn my_artists(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
+async fn my_artists(
+    State(app): State<App>,
+    Person(user): Person,
+    Query(query): Query<PageQuery>,
+) -> Result<Response> {
     Ok(library::json(&mine::artists(&app.db.get().await?, user.id, &query.check()?).await?))
 }
 
-async fn my_albums_of_artist(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
+async fn my_albums_of_artist(
+    State(app): State<App>,
+    Person(user): Person,
+    Path(id): Path<i64>,
+) -> Result<Response> {
     Ok(library::json(&mine::albums_of_artist(&app.db.get().await?, user.id, id).await?))
 }
 
-async fn my_tracks(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
+async fn my_tracks(
+    State(app): State<App>,
+    Person(user): Person,
+    Query(query): Query<PageQuery>,
+) -> Result<Response> {
     Ok(library::json(&mine::tracks(&app.db.get().await?, user.id, &query.check()?).await?))
 }
 
@@ -93,7 +109,7 @@ impl Thing {
 
 async fn heart_album(
     app: State<App>,
-    user: User,
+    Person(user): Person,
     client: Client,
     id: Path<i64>,
 ) -> Result<axum::Json<Answer>> {
@@ -102,7 +118,7 @@ async fn heart_album(
 
 async fn unheart_album(
     app: State<App>,
-    user: User,
+    Person(user): Person,
     client: Client,
     id: Path<i64>,
 ) -> Result<axum::Json<Answer>> {
@@ -111,7 +127,7 @@ async fn unheart_album(
 
 async fn heart_track(
     app: State<App>,
-    user: User,
+    Person(user): Person,
     client: Client,
     id: Path<i64>,
 ) -> Result<axum::Json<Answer>> {
@@ -120,7 +136,7 @@ async fn heart_track(
 
 async fn unheart_track(
     app: State<App>,
-    user: User,
+    Person(user): Person,
     client: Client,
     id: Path<i64>,
 ) -> Result<axum::Json<Answer>> {
@@ -129,7 +145,7 @@ async fn unheart_track(
 
 async fn heart_artist(
     app: State<App>,
-    user: User,
+    Person(user): Person,
     client: Client,
     id: Path<i64>,
 ) -> Result<axum::Json<Answer>> {
@@ -138,7 +154,7 @@ async fn heart_artist(
 
 async fn unheart_artist(
     app: State<App>,
-    user: User,
+    Person(user): Person,
     client: Client,
     id: Path<i64>,
 ) -> Result<axum::Json<Answer>> {

@@ -44,7 +44,7 @@ async fn ask(
         return Err(Error::Field { field: "path", message });
     }
     let source = inbox::source_of(&path).to_owned();
-    let job = ImportRelease { path, source, requested_by: Some(user.id) };
+    let job = ImportRelease { path, source, requested_by: user.row() };
     let client = app.db.get().await?;
     let id = jobs::enqueue(&client, &job).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"job_id": id, "path": job.path, "status": "queued"}))))

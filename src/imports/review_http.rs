@@ -91,14 +91,14 @@ struct Words {
 }
 
 impl Words {
-    fn check(self, by: i64) -> Result<Approval> {
+    fn check(self, by: Option<i64>) -> Result<Approval> {
         Ok(Approval {
             artist: name("artist", self.artist)?,
             album: name("album", self.album)?,
             year: year(self.year)?,
             use_runner_up: self.use_runner_up,
             when_there: self.when_there,
-            by: Some(by),
+            by,
         })
     }
 }
@@ -135,7 +135,7 @@ async fn approve_one(
     Path(id): Path<i64>,
     sent: Bytes,
 ) -> Result<Response> {
-    let approval = body::<Words>(&sent)?.check(user.id)?;
+    let approval = body::<Words>(&sent)?.check(user.row())?;
     let job = decided(&app, async |tx| approve(tx, id, &approval).await).await?;
     answer(&app, job, "approved", "done").await
 }
@@ -157,18 +157,17 @@ async fn reject_one(
     let refusal: Refusal = body(&sent)?;
     let reason = name("reason", refusal.reason)?;
     let to_trash = refusal.delete_files;
-    let job =
-        decided(&app, async |tx| reject(tx, id, Some(user.id), reason.as_deref(), to_trash).await).await?;
+    let job = decided(&app, async |tx| reject(tx, id, user.row(), reason.as_deref(), to_trash).await).await?;
     answer(&app, job, "rejected", "rejected").await
 }
 
 async fn put_one_back(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
-    let job = decided(&app, async |tx| put_back(tx, id, Some(user.id)).await).await?;
+    let job = decided(&app, async |tx| put_back(tx, id, user.row()).await).await?;
     answer(&app, job, "pending", "review").await
 }
 
 async fn undo_one(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
-    let job = decided(&app, async |tx| undo(tx, id, Some(user.id)).await).await?;
+    let job = decided(&app, async |tx| undo(tx, id, user.row()).await).await?;
     answer(&app, job, "pending", "review").await
 }
 
@@ -227,10 +226,10 @@ mod tests {
     #[test]
     fn a_body_that_is_not_there_says_nothing_and_a_blank_name_neither() {
         let words: Words = body(&Bytes::from_static(b" ")).unwrap();
-        let approval = words.check(3).unwrap();
+        let approval = words.check(Some(3)).unwrap();
         assert_eq!(approval, Approval { by: Some(3), ..Approval::default() });
         let words: Words = body(&Bytes::from_static(br#"{"artist":"  ","when_there":"beside"}"#)).unwrap();
-        let approval = words.check(3).unwrap();
+        let approval = words.check(Some(3)).unwrap();
         assert_eq!((approval.artist, approval.when_there), (None, WhenThere::Beside));
     }
 
@@ -242,7 +241,8 @@ mod tests {
             (r#"{"year":0}"#, "year"),
             (r#"{"when_there":"x"}"#, "body"),
         ] {
-            let words = body::<Words>(&Bytes::copy_from_slice(sent.as_bytes())).and_then(|w| w.check(1));
+            let words =
+                body::<Words>(&Bytes::copy_from_slice(sent.as_bytes())).and_then(|w| w.check(Some(1)));
             assert!(matches!(words, Err(Error::Field { field: f, .. }) if f == field), "{sent}");
         }
     }

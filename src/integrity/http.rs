@@ -83,7 +83,7 @@ async fn verify(
     let address = from.address_text();
     activity::record(
         &tx,
-        Some(admin.0.id),
+        admin.0.row(),
         "integrity_verify",
         None,
         Some(&json!({"job_id": id})),
@@ -102,7 +102,7 @@ async fn repair(
     if damages(&app, None, Some(damage_id), 1).await?.is_empty() {
         return Err(Error::NotFound("Damage not found"));
     }
-    let repair = Repair { damage_id, requested_by: Some(admin.0.id) };
+    let repair = Repair { damage_id, requested_by: admin.0.row() };
     let id = jobs::enqueue(&app.db.get().await?, &repair).await?;
     match jobs::wait(&app, &[id], PATIENCE).await.pop().map(|ended| ended.end) {
         Some(End::Completed(mut result)) => {
@@ -120,5 +120,5 @@ async fn take(
     from: Client,
     Path(damage_id): Path<i64>,
 ) -> Result<Json<Value>> {
-    accept(&app, damage_id, Some(admin.0.id), from.address_text().as_deref()).await.map(Json)
+    accept(&app, damage_id, admin.0.row(), from.address_text().as_deref()).await.map(Json)
 }

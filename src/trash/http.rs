@@ -81,8 +81,7 @@ async fn restore_one(
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
     jobs::name_request(&tx).await?;
-    let job =
-        restore::restore(&tx, &Restore { id, by: Some(user.id), address: client.address_text() }).await?;
+    let job = restore::restore(&tx, &Restore { id, by: user.row(), address: client.address_text() }).await?;
     tx.commit().await?;
     drop(connection);
     answer(&app, job, json!({"status": "restored", "trash_id": id})).await
@@ -98,7 +97,7 @@ async fn remove_one(
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
     let going = list::find(&tx, id).await?;
-    let wanted = Remove { by: Some(user.id), address: client.address_text() };
+    let wanted = Remove { by: user.row(), address: client.address_text() };
     let job = remove::remove(&tx, id, &wanted).await?;
     tx.commit().await?;
     drop(connection);
@@ -131,7 +130,7 @@ async fn empty(
     ensure_music_is_there(&app).await?;
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
-    let wanted = Remove { by: Some(user.id), address: client.address_text() };
+    let wanted = Remove { by: user.row(), address: client.address_text() };
     let (job, marked) = remove::empty(&tx, query.all, &wanted).await?;
     tx.commit().await?;
     drop(connection);
@@ -193,7 +192,7 @@ async fn delete_thing(
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
     jobs::name_request(&tx).await?;
-    let wanted = Delete { thing, id, by: Some(user.id), address: client.address_text() };
+    let wanted = Delete { thing, id, by: user.row(), address: client.address_text() };
     let job = delete::delete(&tx, &wanted).await?;
     tx.commit().await?;
     drop(connection);

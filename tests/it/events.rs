@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use barbossa::activity;
 use barbossa::app::App;
-use barbossa::auth::{self, NewUser, Purpose, User};
+use barbossa::auth::{self, By, NewUser, Purpose, User};
 use barbossa::events::{self, Audience, Relay, publish};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -241,8 +241,8 @@ async fn every_way_to_say_who_one_is_works() {
     let mut ear = house.connect("", &[]).await.unwrap();
     assert_eq!(ear.ask(json!({"type": "auth", "token": token})).await["type"], "connected");
     let session_id = house.town.value("select id from session").await;
-    let user = User { id, username: "ada".into(), is_admin: false, session_id };
-    let ticket = auth::issue_ticket(&house.app, &user, Purpose::Ws).ticket;
+    let user = User { id, username: "ada".into(), is_admin: false, by: By::Session(session_id) };
+    let ticket = auth::issue_ticket(&house.app, &user, Purpose::Ws).unwrap().ticket;
     let mut ear = house.connect(&format!("?ticket={ticket}"), &[]).await.unwrap();
     assert_eq!(ear.hear().await["type"], "connected");
 }

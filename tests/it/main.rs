@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod access;
 mod adopt;
 mod artwork;
 mod arrivals;

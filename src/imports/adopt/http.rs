@@ -24,7 +24,7 @@ async fn rescan(State(app): State<App>, admin: Admin, from: Client) -> Result<(S
     let id = jobs::enqueue(&tx, &Adopt::everything()).await?;
     let details = json!({"job_id": id});
     let address = from.address_text();
-    activity::record(&tx, Some(admin.0.id), "rescan", None, Some(&details), address.as_deref()).await?;
+    activity::record(&tx, admin.0.row(), "rescan", None, Some(&details), address.as_deref()).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(json!({"status": "started", "task_id": id.to_string(), "job_id": id}))))
 }

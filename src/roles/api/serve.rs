@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use super::stream::{Socket, Stream};
 use crate::app::Via;
+use crate::auth::access::AS_USER;
 use crate::lifecycle::{Life, Listener};
 
 /// How the server treats those who are slow.
@@ -103,9 +104,9 @@ impl Server {
     }
 
     async fn accept(self, listener: Listener) {
-        let (via, most) = match listener {
-            Listener::Tcp(_) => (Via::Direct, self.limits.direct_connections),
-            Listener::Unix(_) => (Via::Nginx, self.limits.nginx_connections),
+        let most = match listener {
+            Listener::Tcp(_) => self.limits.direct_connections,
+            Listener::Unix(_) => self.limits.nginx_connections,
         };
         let places = Arc::new(Semaphore::new(most));
         let mut is_failing = false;
@@ -120,11 +121,11 @@ impl Server {
                 next = next => next,
             };
             match accepted {
-                Ok((socket, peer)) => {
+                Ok((socket, door)) => {
                     is_failing = false;
                     let tracker = if self.stop.is_cancelled() { &self.after } else { &self.before };
                     let stream = Stream::new(socket, self.limits.stall, place, tracker.token());
-                    tokio::spawn(self.clone().converse(stream, via, peer));
+                    tokio::spawn(self.clone().converse(stream, door));
                 }
                 // No descriptors left, or a client that went at once: nothing of this ends the listener.
                 Err(error) => {
@@ -137,16 +138,16 @@ impl Server {
         }
     }
 
-    async fn converse(self, stream: Stream, via: Via, peer: Option<IpAddr>) {
-        let head = match via {
-            Via::Nginx => self.limits.nginx_head,
-            Via::Direct => self.limits.direct_head,
+    async fn converse(self, stream: Stream, door: Door) {
+        let head = match door {
+            Door::Unix { .. } => self.limits.nginx_head,
+            Door::Tcp(_) => self.limits.direct_head,
         };
         let router = self.router;
         let service = service_fn(move |request: Request<Incoming>| {
             let router = router.clone();
             async move {
-                let request = introduce(request.map(Body::new), via, peer);
+                let request = introduce(request.map(Body::new), door);
                 Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
             }
         });
@@ -176,34 +177,66 @@ impl Server {
     }
 }
 
-async fn accept_one(listener: &Listener) -> io::Result<(Box<dyn Socket>, Option<IpAddr>)> {
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy)]
+enum Door {
+    Tcp(IpAddr),
+    /// Whether the process at the other end is root's (`SO_PEERCRED`, unix(7)): nginx's workers are not.
+    Unix {
+        is_root: bool,
+    },
+}
+
+async fn accept_one(listener: &Listener) -> io::Result<(Box<dyn Socket>, Door)> {
     match listener {
         Listener::Tcp(listener) => {
             let (socket, peer) = listener.accept().await?;
             // Answers are written whole; waiting for more of them would only delay.
             socket.set_nodelay(true)?;
-            Ok((Box::new(socket), Some(peer.ip())))
+            Ok((Box::new(socket), Door::Tcp(peer.ip())))
         }
-        Listener::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
+        Listener::Unix(listener) => {
+            let (socket, _) = listener.accept().await?;
+            let is_root = socket.peer_cred().is_ok_and(|peer| peer.uid() == 0);
+            Ok((Box::new(socket), Door::Unix { is_root }))
+        }
     }
 }
 
-/// Says by which door the request came. What only nginx may claim is taken from everyone else.
-fn introduce(mut request: Request<Body>, via: Via, peer: Option<IpAddr>) -> Request<Body> {
-    request.extensions_mut().insert(via);
-    if via == Via::Direct {
-        let headers = request.headers_mut();
+/// Says by which door the request came. What only nginx may claim is taken from everyone else, and what only root may
+/// say from everyone but root.
+fn introduce(mut request: Request<Body>, door: Door) -> Request<Body> {
+    let headers = request.headers_mut();
+    let via = match door {
+        Door::Tcp(_) => Via::Direct,
+        Door::Unix { is_root: true } if !speaks_for_another(headers) => Via::Root,
+        Door::Unix { .. } => Via::Nginx,
+    };
+    if via != Via::Root {
+        headers.remove(AS_USER);
+    }
+    if let Door::Tcp(peer) = door {
         remove_claims(headers);
-        if let Some(address) = peer.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
+        if let Ok(address) = HeaderValue::try_from(peer.to_string()) {
             headers.insert("x-real-ip", address);
         }
     }
+    request.extensions_mut().insert(via);
     request
 }
 
+/// A proxy says so by its claims, whoever runs it; a browser behind one that says nothing, by what only browsers send.
+fn speaks_for_another(headers: &HeaderMap) -> bool {
+    let is_browsers =
+        |name: &str| name.starts_with("sec-fetch-") || ["cookie", "origin", "referer", "via"].contains(&name);
+    headers.keys().any(|name| is_claim(name.as_str()) || is_browsers(name.as_str()))
+}
+
+fn is_claim(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+}
+
 fn remove_claims(headers: &mut HeaderMap) {
-    let is_claim =
-        |name: &str| name.starts_with("x-forwarded-") || name == "forwarded" || name == "x-real-ip";
     let claims: Vec<_> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
     for name in claims {
         headers.remove(name);
@@ -214,24 +247,55 @@ fn remove_claims(headers: &mut HeaderMap) {
 mod tests {
     use super::*;
 
-    fn request() -> Request<Body> {
-        let request =
-            Request::builder().header("x-real-ip", "203.0.113.9").header("x-forwarded-proto", "https");
+    fn request(headers: &[(&str, &str)]) -> Request<Body> {
+        let mut request = Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         request.body(Body::empty()).unwrap()
+    }
+
+    const CLAIMS: [(&str, &str); 2] = [("x-real-ip", "203.0.113.9"), ("x-forwarded-proto", "https")];
+
+    fn via(request: &Request<Body>) -> Via {
+        *request.extensions().get().unwrap()
     }
 
     #[test]
     fn who_comes_directly_cannot_claim_another_address() {
-        let request = introduce(request(), Via::Direct, Some("127.0.0.1".parse().unwrap()));
+        let request = introduce(request(&CLAIMS), Door::Tcp("127.0.0.1".parse().unwrap()));
         assert_eq!(request.headers()["x-real-ip"], "127.0.0.1");
         assert!(!request.headers().contains_key("x-forwarded-proto"));
+        assert_eq!(via(&request), Via::Direct);
     }
 
     #[test]
     fn nginx_is_believed() {
-        let request = introduce(request(), Via::Nginx, None);
+        let request = introduce(request(&CLAIMS), Door::Unix { is_root: false });
         assert_eq!(request.headers()["x-real-ip"], "203.0.113.9");
         assert_eq!(request.headers()["x-forwarded-proto"], "https");
-        assert_eq!(request.extensions().get(), Some(&Via::Nginx));
+        assert_eq!(via(&request), Via::Nginx);
+    }
+
+    #[test]
+    fn root_is_root_only_when_it_speaks_for_itself() {
+        let root = Door::Unix { is_root: true };
+        assert_eq!(via(&introduce(request(&[("host", "localhost")]), root)), Via::Root);
+        // A proxy that somebody runs as root.
+        assert_eq!(via(&introduce(request(&CLAIMS), root)), Via::Nginx);
+        assert_eq!(via(&introduce(request(&[("forwarded", "for=192.0.2.1")]), root)), Via::Nginx);
+        for browsers in ["cookie", "origin", "sec-fetch-site"] {
+            assert_eq!(via(&introduce(request(&[(browsers, "x")]), root)), Via::Nginx, "{browsers}");
+        }
+    }
+
+    #[test]
+    fn only_root_may_name_whom_it_acts_for() {
+        let named = || request(&[(AS_USER, "ada")]);
+        let tcp = Door::Tcp("127.0.0.1".parse().unwrap());
+        for door in [tcp, Door::Unix { is_root: false }] {
+            assert!(!introduce(named(), door).headers().contains_key(AS_USER), "{door:?}");
+        }
+        assert!(introduce(named(), Door::Unix { is_root: true }).headers().contains_key(AS_USER));
     }
 }
