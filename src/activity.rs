@@ -1,16 +1,18 @@
 //! Who did what: one line for each change that a person made, written in the change's own transaction and told to those
 //! who listen. Owns `activity`.
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio_postgres::Row;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::Admin;
-use crate::db::Sql;
+use crate::auth::{Admin, Person};
+use crate::db::{Params, Sql};
 use crate::error::{Error, Result};
 use crate::events::{self, Audience};
 use crate::input::Query;
@@ -68,16 +70,21 @@ fn news(
 }
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new().route("/admin/activity", get(list))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(all_activity)).routes(routes!(my_activity))
 }
 
-#[derive(Deserialize)]
-struct Page {
+#[derive(Deserialize, IntoParams)]
+struct Which {
+    /// At most so many.
     #[serde(default = "one_hundred")]
+    #[param(minimum = 1, maximum = 500)]
     limit: i64,
+    /// Behind so many.
     #[serde(default)]
+    #[param(minimum = 0)]
     offset: i64,
+    /// Only this: `heart`, `delete`, …
     action: Option<String>,
 }
 
@@ -85,47 +92,98 @@ fn one_hundred() -> i64 {
     100
 }
 
-#[derive(Serialize)]
+/// Lines, the newest first.
+#[derive(Serialize, ToSchema)]
+struct Lines {
+    items: Vec<Line>,
+    /// As asked.
+    limit: i64,
+    /// As asked.
+    offset: i64,
+}
+
+/// Who did what.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Activity)]
 struct Line {
     id: i64,
+    /// Null for what the house did by itself.
     user_id: Option<i64>,
     username: Option<String>,
+    /// `heart`, `delete`, `quality_upgrade`, …
     action: String,
+    /// `album`, `track`, `artist`, `user`, …
     entity_type: Option<String>,
     entity_id: Option<i64>,
+    /// What a reader would ask next: before and after, `artist`, `title`.
     details: Option<Value>,
     ip_address: Option<String>,
     created_at: Timestamp,
 }
 
-const LIST: &str = "select a.id, a.user_id, coalesce(u.username, case when a.address = 'local' then 'root' end) as username, a.action, a.entity_type, a.entity_id, a.details, a.address, a.created_at
+const ALL: &str = "select a.id, a.user_id, coalesce(u.username, case when a.address = 'local' then 'root' end) as username, a.action, a.entity_type, a.entity_id, a.details, a.address, a.created_at
     from activity a left join app_user u on u.id = a.user_id
     where $1::text is null or a.action = $1
     order by a.created_at desc, a.id desc limit $2 offset $3";
+const MINE: &str = "select a.id, a.user_id, coalesce(u.username, case when a.address = 'local' then 'root' end) as username, a.action, a.entity_type, a.entity_id, a.details, a.address, a.created_at
+    from activity a left join app_user u on u.id = a.user_id
+    where a.user_id = $4 and ($1::text is null or a.action = $1)
+    order by a.created_at desc, a.id desc limit $2 offset $3";
 
-async fn list(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Result<axum::Json<Value>> {
-    if !(1..=500).contains(&page.limit) {
-        return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
+impl Which {
+    fn check(&self) -> Result<()> {
+        if !(1..=500).contains(&self.limit) {
+            return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
+        }
+        if self.offset < 0 {
+            return Err(Error::Field { field: "offset", message: "must not be negative".into() });
+        }
+        if self.action.as_deref().is_some_and(|a| a.contains('\0')) {
+            return Err(Error::Field { field: "action", message: "must not hold a NUL character".into() });
+        }
+        Ok(())
     }
-    if page.offset < 0 {
-        return Err(Error::Field { field: "offset", message: "must not be negative".into() });
-    }
-    let rows = app.db.get().await?.rows(LIST, &[&page.action, &page.limit, &page.offset]).await?;
-    let items: Vec<Line> = rows
-        .iter()
-        .map(|row| Line {
-            id: row.get("id"),
-            user_id: row.get("user_id"),
-            username: row.get("username"),
-            action: row.get("action"),
-            entity_type: row.get("entity_type"),
-            entity_id: row.get("entity_id"),
-            details: row.get("details"),
-            ip_address: row.get("address"),
-            created_at: row.get("created_at"),
-        })
-        .collect();
-    Ok(axum::Json(json!({"items": items, "limit": page.limit, "offset": page.offset})))
+}
+
+/// What everybody did, the newest first.
+#[utoipa::path(get, path = "/admin/activity", tag = "activity", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Lines)))]
+async fn all_activity(
+    State(app): State<App>,
+    _: Admin,
+    Query(which): Query<Which>,
+) -> Result<axum::Json<Lines>> {
+    which.check()?;
+    let rows = app.db.get().await?.rows(ALL, &[&which.action, &which.limit, &which.offset]).await?;
+    Ok(axum::Json(lines(&rows, &which)))
+}
+
+/// What I did, the newest first.
+#[utoipa::path(get, path = "/me/activity", tag = "activity", responses((status = 200, body = Lines)))]
+async fn my_activity(
+    State(app): State<App>,
+    Person(user): Person,
+    Query(which): Query<Which>,
+) -> Result<axum::Json<Lines>> {
+    which.check()?;
+    let params: Params<'_> = &[&which.action, &which.limit, &which.offset, &user.id];
+    let rows = app.db.get().await?.rows(MINE, params).await?;
+    Ok(axum::Json(lines(&rows, &which)))
+}
+
+fn lines(rows: &[Row], which: &Which) -> Lines {
+    let line = |row: &Row| Line {
+        id: row.get("id"),
+        user_id: row.get("user_id"),
+        username: row.get("username"),
+        action: row.get("action"),
+        entity_type: row.get("entity_type"),
+        entity_id: row.get("entity_id"),
+        details: row.get("details"),
+        ip_address: row.get("address"),
+        created_at: row.get("created_at"),
+    };
+    Lines { items: rows.iter().map(line).collect(), limit: which.limit, offset: which.offset }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The error of every room.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,37 @@ pub enum Error {
     /// Anything else that should not have happened.
     #[error("{0:#}")]
     Internal(#[from] anyhow::Error),
+}
+
+/// What an answer says that is no success.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// A stable word for programs: `not_found`, `conflict`, `validation`, …
+    pub code: &'static str,
+    /// What is the matter, and where it helps, what to do.
+    pub detail: Detail,
+}
+
+/// A sentence for people, or (with the code `validation`) the part of the request that does not fit.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Detail {
+    /// What is the matter.
+    Sentence(String),
+    /// What does not fit.
+    Fields(Vec<FieldProblem>),
+}
+
+/// What is wrong with one part of a request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// The part: `["body", "year"]`.
+    pub loc: Vec<&'static str>,
+    /// What is wrong with it.
+    pub msg: String,
+    /// `value_error`
+    #[serde(rename = "type")]
+    pub kind: &'static str,
 }
 
 /// The result of every room.
@@ -134,21 +166,21 @@ impl IntoResponse for Error {
         let status = self.status();
         let detail = match &self {
             Self::Field { field, message } => {
-                json!([{"type": "value_error", "loc": ["body", field], "msg": message}])
+                let (loc, msg) = (vec!["body", *field], message.clone());
+                Detail::Fields(vec![FieldProblem { loc, msg, kind: "value_error" }])
             }
             e if status == StatusCode::SERVICE_UNAVAILABLE && e.is_database_away() => {
-                json!("The database is away. Try again in a moment.")
+                Detail::Sentence("The database is away. Try again in a moment.".into())
             }
             _ if status == StatusCode::INTERNAL_SERVER_ERROR => {
-                json!("Something went wrong. The journal has the details.")
+                Detail::Sentence("Something went wrong. The journal has the details.".into())
             }
-            e => json!(e.to_string()),
+            e => Detail::Sentence(e.to_string()),
         };
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(error = &self as &dyn std::error::Error, "a request failed");
         }
-        let mut response =
-            (status, axum::Json(json!({"detail": detail, "code": self.code()}))).into_response();
+        let mut response = (status, axum::Json(Problem { code: self.code(), detail })).into_response();
         let headers = response.headers_mut();
         match &self {
             Self::Unauthenticated(_) => {

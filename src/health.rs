@@ -12,14 +12,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -94,8 +96,9 @@ impl Report {
         bad.map(|(part, code)| format!("{part} {code}")).collect::<Vec<_>>().join(", ")
     }
 
-    fn json(&self) -> Value {
-        json!({"status": self.status().name(), "version": env!("CARGO_PKG_VERSION"), "checks": self.0})
+    fn shown(&self) -> Shown {
+        let status = self.status().name();
+        Shown { status, version: env!("CARGO_PKG_VERSION"), checks: self.0.clone() }
     }
 }
 
@@ -407,25 +410,77 @@ pub async fn keep_beating(app: App, life: Life, until: CancellationToken) {
 // -- what clients see
 
 /// `/health`, `/ready`, `/live`, at the root.
-pub fn routes() -> Router<App> {
-    Router::new().route("/health", get(health)).route("/ready", get(ready)).route("/live", get(live))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(ready))
+        .routes(routes!(live))
+        .routes(routes!(health_ready))
+        .routes(routes!(health_live))
 }
 
+/// How the whole is, and each part.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Health)]
+struct Shown {
+    /// `healthy`, `degraded` or `unhealthy`.
+    status: &'static str,
+    /// Of the program.
+    version: &'static str,
+    /// For each part `ok`, or a short code for what is the matter.
+    checks: BTreeMap<&'static str, &'static str>,
+}
+
+/// Whether requests can be served.
+#[derive(Debug, Serialize, ToSchema)]
+struct Readiness {
+    ready: bool,
+}
+
+/// That the process answers.
+#[derive(Debug, Serialize, ToSchema)]
+struct Liveness {
+    alive: bool,
+    /// Of the program.
+    version: &'static str,
+}
+
+/// How the parts are.
+#[utoipa::path(get, path = "/health", tag = "health", security(()),
+    responses((status = 200, body = Shown), (status = 503, body = Shown, description = "It cannot serve")))]
 async fn health(State(app): State<App>) -> Response {
     let report = app.kept::<Probes>().look(&app).await;
-    answer(report.status() != Status::Unhealthy, report.json())
+    answer(report.status() != Status::Unhealthy, report.shown())
 }
 
+/// Whether requests can be served.
+#[utoipa::path(get, path = "/ready", tag = "health", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "Not yet, or not now")))]
 async fn ready(State(app): State<App>) -> Response {
     let is_ready = app.kept::<Probes>().look(&app).await.is_ready();
-    answer(is_ready, json!({"ready": is_ready}))
+    answer(is_ready, Readiness { ready: is_ready })
 }
 
+/// That the process answers.
+#[utoipa::path(get, path = "/live", tag = "health", security(()), responses((status = 200, body = Liveness)))]
 async fn live() -> Response {
-    answer(true, json!({"alive": true, "version": env!("CARGO_PKG_VERSION")}))
+    answer(true, Liveness { alive: true, version: env!("CARGO_PKG_VERSION") })
 }
 
-fn answer(is_well: bool, body: Value) -> Response {
+/// The same as `/ready`.
+#[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness, description = "Not yet, or not now")))]
+async fn health_ready(app: State<App>) -> Response {
+    ready(app).await
+}
+
+/// The same as `/live`.
+#[utoipa::path(get, path = "/health/live", tag = "health", security(()), responses((status = 200, body = Liveness)))]
+async fn health_live() -> Response {
+    live().await
+}
+
+fn answer(is_well: bool, body: impl Serialize) -> Response {
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();

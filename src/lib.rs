@@ -10,6 +10,8 @@ pub mod config;
 pub mod error;
 /// What a client sends: body, query, path; refused in our own words.
 pub mod input;
+/// What a client gets: the shapes that several rooms answer with.
+pub mod answer;
 /// Logs and spans, to the journal or to a terminal; set up before anything can fail.
 pub mod telemetry;
 /// Signals in, readiness out: start, drain, stop, watchdog, passed sockets.

@@ -1,13 +1,15 @@
 //! The household's people, as an admin sees them: `/api/admin/users…`. The rows are auth's; each change leaves a line
 //! in the activity.
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::routing::get;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::answer::Status;
 use crate::app::App;
 use crate::auth::{self, Account, Admin, Client, NewUser};
 use crate::error::{Error, Result};
@@ -15,33 +17,46 @@ use crate::input::{Json, Path};
 use crate::{activity, db};
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin/users", get(list).post(create))
-        .route("/admin/users/{id}", get(find).put(change).delete(remove))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_users, create_user)).routes(routes!(
+        find_user,
+        change_user,
+        remove_user
+    ))
 }
 
-async fn list(State(app): State<App>, _: Admin) -> Result<axum::Json<Vec<Account>>> {
+/// Everyone, by name.
+#[utoipa::path(get, path = "/admin/users", tag = "users", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Vec<Account>)))]
+async fn list_users(State(app): State<App>, _: Admin) -> Result<axum::Json<Vec<Account>>> {
     Ok(axum::Json(auth::users(&app.db.get().await?).await?))
 }
 
-async fn find(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<axum::Json<Account>> {
+/// One account.
+#[utoipa::path(get, path = "/admin/users/{id}", tag = "users", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Account)))]
+async fn find_user(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<axum::Json<Account>> {
     Ok(axum::Json(auth::find_user(&app.db.get().await?, id).await?))
 }
 
-#[derive(Deserialize)]
-struct Create {
+#[derive(Deserialize, ToSchema)]
+struct CreateUser {
+    /// Also the name of their folder.
     username: String,
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
     #[serde(default)]
     is_admin: bool,
 }
 
-async fn create(
+/// Makes an account.
+#[utoipa::path(post, path = "/admin/users", tag = "users", extensions(("x-role" = json!("admin"))),
+    responses((status = 201, body = Account)))]
+async fn create_user(
     State(app): State<App>,
     admin: Admin,
     client: Client,
-    Json(new): Json<Create>,
+    Json(new): Json<CreateUser>,
 ) -> Result<(StatusCode, axum::Json<Account>)> {
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
@@ -54,19 +69,23 @@ async fn create(
     Ok((StatusCode::CREATED, axum::Json(account)))
 }
 
-#[derive(Deserialize)]
-struct Change {
+#[derive(Deserialize, ToSchema)]
+struct ChangeUser {
+    #[schema(min_length = 8, max_length = 1024)]
     password: Option<String>,
     is_admin: Option<bool>,
 }
 
-async fn change(
+/// Changes what is given; a new password ends the sessions of whoever knew the old one.
+#[utoipa::path(put, path = "/admin/users/{id}", tag = "users", extensions(("x-role" = json!("admin"))),
+    request_body = ChangeUser, responses((status = 200, body = Account)))]
+async fn change_user(
     State(app): State<App>,
     admin: Admin,
     client: Client,
     Path(id): Path<i64>,
     RawQuery(query): RawQuery,
-    body: Result<Json<Change>, Error>,
+    body: Result<Json<ChangeUser>, Error>,
 ) -> Result<axum::Json<Account>> {
     if query.is_some_and(|q| q.split('&').any(|pair| pair.starts_with("password="))) {
         let why = "A password does not belong into a URL, where logs keep it: send it in a JSON body.";
@@ -99,12 +118,15 @@ async fn change(
     Ok(axum::Json(account))
 }
 
-async fn remove(
+/// Removes an account with its hearts and folder; the music stays.
+#[utoipa::path(delete, path = "/admin/users/{id}", tag = "users", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Status)))]
+async fn remove_user(
     State(app): State<App>,
     admin: Admin,
     client: Client,
     Path(id): Path<i64>,
-) -> Result<axum::Json<Value>> {
+) -> Result<axum::Json<Status>> {
     if id == admin.0.id {
         return Err(Error::Invalid("Cannot delete yourself".into()));
     }
@@ -115,7 +137,7 @@ async fn remove(
     record(&tx, &admin, "user_delete", id, &json!({"username": account.username}), &client).await?;
     tx.commit().await?;
     auth::forget_remembered(&app);
-    Ok(axum::Json(json!({"status": "deleted"})))
+    Ok(axum::Json(Status { status: "deleted" }))
 }
 
 async fn record(

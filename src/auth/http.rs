@@ -1,13 +1,12 @@
 //! Logging in and out, one's own sessions, password and tickets: `/api/auth/…`.
 
-use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::access::COOKIE;
 use super::throttle::Attempt;
@@ -15,29 +14,45 @@ use super::{
     Account, Client, Person, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session,
     find_user, forget_remembered, issue_ticket, sessions_of, set_password, start_session, verify,
 };
+use crate::answer::Message;
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::input::{Json, Path};
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/auth/login", post(login))
-        .route("/auth/logout", post(logout))
-        .route("/auth/me", get(me))
-        .route("/auth/password", put(change_password))
-        .route("/auth/ticket", post(ticket))
-        .route("/auth/sessions", get(list_sessions).delete(end_all_others))
-        .route("/auth/sessions/{id}", delete(end_one))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(me))
+        .routes(routes!(change_password))
+        .routes(routes!(ticket))
+        .routes(routes!(list_sessions, end_other_sessions_of_me))
+        .routes(routes!(end_one_session))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Login {
     username: String,
     password: String,
 }
 
-async fn login(State(app): State<App>, client: Client, Json(login): Json<Login>) -> Result<Response> {
+/// A session has begun.
+#[derive(Serialize, ToSchema)]
+struct LoggedIn {
+    /// For `Authorization: Bearer`; also set as a cookie.
+    token: String,
+    user: Account,
+}
+
+/// Logs in, for a program by the token, for a browser by the cookie.
+#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()),
+    responses((status = 200, body = LoggedIn), (status = 401, body = Problem, description = "Name and password do not belong together")))]
+async fn login(
+    State(app): State<App>,
+    client: Client,
+    Json(login): Json<Login>,
+) -> Result<(HeaderMap, axum::Json<LoggedIn>)> {
     let attempt = Attempt::begin(&app, &login.username, &client).await?;
     let user = judged(&app, &login.username, &login.password.into(), &client).await?;
     let user = user.ok_or(Error::Unauthenticated("Invalid username or password"))?;
@@ -47,7 +62,7 @@ async fn login(State(app): State<App>, client: Client, Json(login): Json<Login>)
     tracing::info!(user_id = user.id, address, "logged in");
     let max_age_seconds = u64::from(app.settings.api.session_days) * 86_400;
     let cookie = cookie(&token, max_age_seconds, client.is_https);
-    Ok((cookie, axum::Json(json!({"token": token, "user": user}))).into_response())
+    Ok((cookie, axum::Json(LoggedIn { token, user })))
 }
 
 /// The account, if name and password belong together. A name that nobody has may be a password typed into the wrong
@@ -80,7 +95,13 @@ fn cookie(token: &str, max_age_seconds: u64, is_https: bool) -> HeaderMap {
     HeaderMap::from_iter([(header::SET_COOKIE, line)])
 }
 
-async fn logout(State(app): State<App>, client: Client, user: User) -> Result<Response> {
+/// Ends this session.
+#[utoipa::path(post, path = "/auth/logout", tag = "auth", responses((status = 200, body = Message)))]
+async fn logout(
+    State(app): State<App>,
+    client: Client,
+    user: User,
+) -> Result<(HeaderMap, axum::Json<Message>)> {
     if let Some(session_id) = user.session_id() {
         match end_session(&app.db.get().await?, session_id, user.id).await {
             // Ended already, from another window.
@@ -89,18 +110,26 @@ async fn logout(State(app): State<App>, client: Client, user: User) -> Result<Re
         }
     }
     forget_remembered(&app);
-    let body = axum::Json(json!({"message": "Logged out successfully"}));
-    Ok((cookie("", 0, client.is_https), body).into_response())
+    let body = axum::Json(Message::new("Logged out successfully"));
+    Ok((cookie("", 0, client.is_https), body))
 }
 
 /// Who asks. Root at the local socket has neither a row nor a day when it was made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Me {
     Account(Account),
-    Root { id: (), username: &'static str, is_admin: bool, created_at: () },
+    #[schema(title = "Root")]
+    Root {
+        id: (),
+        username: &'static str,
+        is_admin: bool,
+        created_at: (),
+    },
 }
 
+/// Who is logged in.
+#[utoipa::path(get, path = "/auth/me", tag = "auth", responses((status = 200, body = Me)))]
 async fn me(State(app): State<App>, user: User) -> Result<axum::Json<Me>> {
     Ok(axum::Json(match user.row() {
         Some(id) => Me::Account(find_user(&app.db.get().await?, id).await?),
@@ -108,18 +137,28 @@ async fn me(State(app): State<App>, user: User) -> Result<axum::Json<Me>> {
     }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct ChangePassword {
     current_password: String,
+    #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
 }
 
+/// A sentence, and how many sessions were ended.
+#[derive(Serialize, ToSchema)]
+struct SessionsEnded {
+    message: &'static str,
+    sessions_ended: u64,
+}
+
+/// Changes one's own password, and ends all other sessions.
+#[utoipa::path(put, path = "/auth/password", tag = "auth", responses((status = 200, body = SessionsEnded)))]
 async fn change_password(
     State(app): State<App>,
     client: Client,
     Person(user): Person,
     Json(change): Json<ChangePassword>,
-) -> Result<axum::Json<serde_json::Value>> {
+) -> Result<axum::Json<SessionsEnded>> {
     let attempt = Attempt::begin(&app, &user.username, &client).await?;
     if judged(&app, &user.username, &change.current_password.into(), &client).await?.is_none() {
         return Err(Error::Invalid("The current password is not right.".into()));
@@ -132,14 +171,16 @@ async fn change_password(
     tx.commit().await?;
     forget_remembered(&app);
     tracing::info!(user_id = user.id, sessions_ended = ended, "password changed");
-    Ok(axum::Json(json!({"message": "Password changed", "sessions_ended": ended})))
+    Ok(axum::Json(SessionsEnded { message: "Password changed", sessions_ended: ended }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct AskTicket {
     purpose: Purpose,
 }
 
+/// A ticket for one purpose, good for a short time, where neither header nor cookie can be sent.
+#[utoipa::path(post, path = "/auth/ticket", tag = "auth", responses((status = 200, body = Ticket)))]
 async fn ticket(
     State(app): State<App>,
     user: User,
@@ -148,35 +189,46 @@ async fn ticket(
     Ok(axum::Json(issue_ticket(&app, &user, ask.purpose)?))
 }
 
-#[derive(Serialize)]
-struct Listed {
+#[derive(Serialize, ToSchema)]
+struct ListedSession {
     #[serde(flatten)]
     session: Session,
+    /// The one by which this was asked.
     is_current: bool,
 }
 
-async fn list_sessions(State(app): State<App>, Person(user): Person) -> Result<axum::Json<Vec<Listed>>> {
+/// One's own sessions, the last used first.
+#[utoipa::path(get, path = "/auth/sessions", tag = "auth", responses((status = 200, body = Vec<ListedSession>)))]
+async fn list_sessions(
+    State(app): State<App>,
+    Person(user): Person,
+) -> Result<axum::Json<Vec<ListedSession>>> {
     let sessions = sessions_of(&app.db.get().await?, user.id).await?;
-    let listed =
-        sessions.into_iter().map(|s| Listed { is_current: Some(s.id) == user.session_id(), session: s });
+    let listed = sessions
+        .into_iter()
+        .map(|s| ListedSession { is_current: Some(s.id) == user.session_id(), session: s });
     Ok(axum::Json(listed.collect()))
 }
 
-async fn end_one(
+/// Ends one of one's own sessions.
+#[utoipa::path(delete, path = "/auth/sessions/{id}", tag = "auth", responses((status = 200, body = Message)))]
+async fn end_one_session(
     State(app): State<App>,
     Person(user): Person,
     Path(id): Path<i64>,
-) -> Result<axum::Json<serde_json::Value>> {
+) -> Result<axum::Json<Message>> {
     end_session(&app.db.get().await?, id, user.id).await?;
     forget_remembered(&app);
-    Ok(axum::Json(json!({"message": "Session ended"})))
+    Ok(axum::Json(Message::new("Session ended")))
 }
 
-async fn end_all_others(
+/// Ends all of one's own sessions but this one.
+#[utoipa::path(delete, path = "/auth/sessions", tag = "auth", responses((status = 200, body = SessionsEnded)))]
+async fn end_other_sessions_of_me(
     State(app): State<App>,
     Person(user): Person,
-) -> Result<axum::Json<serde_json::Value>> {
+) -> Result<axum::Json<SessionsEnded>> {
     let ended = end_other_sessions(&app.db.get().await?, user.id, user.session_id()).await?;
     forget_remembered(&app);
-    Ok(axum::Json(json!({"message": "Other sessions ended", "sessions_ended": ended})))
+    Ok(axum::Json(SessionsEnded { message: "Other sessions ended", sessions_ended: ended }))
 }

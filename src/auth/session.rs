@@ -24,7 +24,7 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 const MOST_REMEMBERED: usize = 1000;
 
 /// A session, as its owner sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Session {
     /// The row.
     pub id: i64,

@@ -13,8 +13,9 @@ use crate::app::App;
 use crate::error::{Error, Result};
 
 /// What a ticket is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = TicketPurpose)]
 pub enum Purpose {
     /// Opening the WebSocket; one minute.
     Ws,
@@ -39,7 +40,7 @@ impl Purpose {
 }
 
 /// As it is given out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Ticket {
     /// For `?ticket=`.
     pub ticket: String,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 
 use super::{name_key, password, valid_name};
 use crate::app::App;
@@ -11,7 +12,8 @@ use crate::db::{Sql, Transaction};
 use crate::error::{Error, Result};
 
 /// A person who may log in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct Account {
     /// The row.
     pub id: i64,

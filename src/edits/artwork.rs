@@ -7,20 +7,21 @@ use std::io::ErrorKind;
 use std::path::Path as FilePath;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::put;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::activity;
 use crate::app::App;
 use crate::auth::{Client, User};
 use crate::db::Sql;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::events::{self, Audience};
 use crate::files;
 use crate::hearts;
@@ -35,14 +36,40 @@ const BODY_LIMIT: usize = picture::MAX_BYTES + 64 * 1024;
 const AWAY: Duration = Duration::from_secs(30);
 const KEPT_ENDINGS: &[&str] = &["jpg", "png", "webp", "jpeg", "gif"];
 
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/albums/{id}/artwork", put(put_album).delete(restore_album))
-        .route("/artists/{id}/artwork", put(put_artist).delete(restore_artist))
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(put_album_artwork, restore_album_artwork))
+        .routes(routes!(put_artist_artwork, restore_artist_artwork))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
-async fn put_album(
+/// A picture in a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the form is read field by field")]
+struct ArtworkForm {
+    /// JPEG, PNG or WebP, at most 10 MB.
+    #[schema(value_type = String, format = Binary, content_media_type = "image/*")]
+    artwork: Vec<u8>,
+}
+
+/// What became of a picture.
+#[derive(Serialize, ToSchema)]
+struct ArtworkAnswer {
+    /// `uploaded`, `restored` or `accepted`.
+    status: String,
+    /// Where it lies, relative to MUSIC_PATH.
+    path: Option<String>,
+    /// It is on its way, but not there yet.
+    pending: Option<bool>,
+    /// The job that stores it.
+    job_id: Option<i64>,
+}
+
+/// Stores a picture of the album: the field `artwork` of a form, or the body itself.
+#[utoipa::path(put, path = "/albums/{id}/artwork", tag = "files",
+    request_body(content((ArtworkForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+    responses((status = 200, body = ArtworkAnswer), (status = 202, body = ArtworkAnswer), (status = 409, body = Problem)))]
+async fn put_album_artwork(
     app: State<App>,
     user: User,
     client: Client,
@@ -52,7 +79,11 @@ async fn put_album(
     upload(&app, &user, &client, Sitter::Album(id), body).await
 }
 
-async fn put_artist(
+/// Stores a picture of the artist: the field `artwork` of a form, or the body itself.
+#[utoipa::path(put, path = "/artists/{id}/artwork", tag = "files",
+    request_body(content((ArtworkForm = "multipart/form-data"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+    responses((status = 200, body = ArtworkAnswer), (status = 202, body = ArtworkAnswer), (status = 409, body = Problem)))]
+async fn put_artist_artwork(
     app: State<App>,
     user: User,
     client: Client,
@@ -62,11 +93,22 @@ async fn put_artist(
     upload(&app, &user, &client, Sitter::Artist(id), body).await
 }
 
-async fn restore_album(app: State<App>, user: User, client: Client, Path(id): Path<i64>) -> Result<Response> {
+/// Brings back the first picture of the album.
+#[utoipa::path(delete, path = "/albums/{id}/artwork", tag = "files",
+    responses((status = 200, body = ArtworkAnswer), (status = 202, body = ArtworkAnswer), (status = 409, body = Problem)))]
+async fn restore_album_artwork(
+    app: State<App>,
+    user: User,
+    client: Client,
+    Path(id): Path<i64>,
+) -> Result<Response> {
     restore(&app, &user, &client, Sitter::Album(id)).await
 }
 
-async fn restore_artist(
+/// Brings back the first picture of the artist.
+#[utoipa::path(delete, path = "/artists/{id}/artwork", tag = "files",
+    responses((status = 200, body = ArtworkAnswer), (status = 202, body = ArtworkAnswer), (status = 409, body = Problem)))]
+async fn restore_artist_artwork(
     app: State<App>,
     user: User,
     client: Client,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 
 use super::draft::Draft;
 use super::plan::Plan;
@@ -189,7 +190,8 @@ fn maybe_json<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T> 
 // -- the journal
 
 /// An edit as people see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Edit)]
 pub struct Entry {
     /// The row.
     pub id: i64,

@@ -5,21 +5,22 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::draft::Draft;
-use super::edit::{self, Wanted};
+use super::edit::{self, Entry, Wanted};
 use super::request::{AlbumChange, ArtistChange, Request, TrackChange};
 use super::{Asked, ask, preview};
 use crate::app::App;
 use crate::auth::User;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::input::{Json, Path, Query};
 
 /// How long an answer waits for the files.
@@ -29,27 +30,67 @@ const MAX_ALBUMS: usize = 200;
 const MAX_ENTRIES: i64 = 200;
 
 /// All of them, to stand beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/metadata/albums", put(albums))
-        .route("/metadata/albums/{id}", put(album))
-        .route("/metadata/albums/{id}/write-tags", post(write_tags))
-        .route("/metadata/tracks/{id}", put(track))
-        .route("/metadata/artists/{id}", put(artist))
-        .route("/edits", get(list))
-        .route("/edits/{id}", get(one))
-        .route("/edits/{id}/undo", post(undo))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(edit_albums))
+        .routes(routes!(edit_album))
+        .routes(routes!(write_tags))
+        .routes(routes!(edit_track))
+        .routes(routes!(edit_metadata_of_track))
+        .routes(routes!(edit_artist))
+        .routes(routes!(list_edits))
+        .routes(routes!(find_edit))
+        .routes(routes!(undo_edit))
         .merge(super::artwork::routes())
 }
 
+/// What became of a change, or with `?preview=true` what would become of it.
+#[derive(Serialize, ToSchema)]
+struct EditAnswer {
+    /// `updated`, `undone`, `accepted` or `preview`.
+    status: String,
+    /// The edit in the journal; null when nothing was to be changed.
+    edit_id: Option<i64>,
+    /// Of an artist.
+    old_name: Option<String>,
+    /// Of an artist.
+    new_name: Option<String>,
+    /// Sentences.
+    notes: Option<Vec<String>>,
+    /// It is on its way, but not there yet.
+    pending: Option<bool>,
+    /// The job that carries it out.
+    job_id: Option<i64>,
+    /// Of a preview: entity, id, name, field, before, after.
+    changes: Option<Value>,
+    /// Of a preview: from where to where.
+    folders: Option<Value>,
+    /// Of a preview: `track_id`, `from`, `to`, `tags`.
+    files: Option<Vec<Value>>,
+}
+
+/// A page of the journal.
+#[derive(Serialize, ToSchema)]
+struct Journal {
+    items: Vec<Entry>,
+    /// As asked.
+    limit: i64,
+    /// Asks for what follows, as `before`; null on the last page.
+    next_before: Option<i64>,
+}
+
 /// `?preview=true`: say what would change, and change nothing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 struct How {
+    /// Say what would change, and change nothing.
     #[serde(default)]
     preview: bool,
 }
 
-async fn album(
+/// Changes an album's metadata.
+#[utoipa::path(put, path = "/metadata/albums/{id}", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+async fn edit_album(
     State(app): State<App>,
     user: User,
     Path(id): Path<i64>,
@@ -61,14 +102,21 @@ async fn album(
 }
 
 /// One change for several albums.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = SeveralAlbumsChange)]
 struct Several {
+    /// Which.
+    #[schema(min_items = 1, max_items = 200)]
     ids: Vec<i64>,
     #[serde(flatten)]
+    #[schema(value_type = AlbumChange)]
     change: serde_json::Map<String, Value>,
 }
 
-async fn albums(
+/// Makes one change to several albums.
+#[utoipa::path(put, path = "/metadata/albums", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+async fn edit_albums(
     State(app): State<App>,
     user: User,
     Query(how): Query<How>,
@@ -83,7 +131,23 @@ async fn albums(
     carry_out(&app, &user, request, &how, "updated").await
 }
 
-async fn track(
+/// Changes a track's metadata; the same as `/metadata/tracks/{id}`.
+#[utoipa::path(put, path = "/tracks/{id}/metadata", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+async fn edit_metadata_of_track(
+    app: State<App>,
+    user: User,
+    id: Path<i64>,
+    how: Query<How>,
+    change: Json<TrackChange>,
+) -> Result<Response> {
+    edit_track(app, user, id, how, change).await
+}
+
+/// Changes a track's metadata.
+#[utoipa::path(put, path = "/metadata/tracks/{id}", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+async fn edit_track(
     State(app): State<App>,
     user: User,
     Path(id): Path<i64>,
@@ -93,7 +157,10 @@ async fn track(
     carry_out(&app, &user, Request::Track { id, change: change.check()? }, &how, "updated").await
 }
 
-async fn artist(
+/// Renames an artist, and with it folders and tags.
+#[utoipa::path(put, path = "/metadata/artists/{id}", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+async fn edit_artist(
     State(app): State<App>,
     user: User,
     Path(id): Path<i64>,
@@ -103,6 +170,9 @@ async fn artist(
     carry_out(&app, &user, Request::Artist { id, change: change.check()? }, &how, "updated").await
 }
 
+/// Writes into the files' tags what the rows say.
+#[utoipa::path(post, path = "/metadata/albums/{id}/write-tags", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn write_tags(
     State(app): State<App>,
     user: User,
@@ -112,7 +182,10 @@ async fn write_tags(
     carry_out(&app, &user, Request::WriteTags { album_id }, &how, "updated").await
 }
 
-async fn undo(
+/// Makes everything again what it was before an edit.
+#[utoipa::path(post, path = "/edits/{id}/undo", tag = "edits", responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+async fn undo_edit(
     State(app): State<App>,
     user: User,
     Path(edit_id): Path<i64>,
@@ -176,15 +249,26 @@ pub fn shown(draft: &Draft) -> Value {
 }
 
 /// `?entity=album&id=7&limit=50&before=123`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct Which {
+    /// `artist`, `album` or `track`.
     entity: Option<String>,
+    /// The row of it.
     id: Option<i64>,
+    /// Older than the edit of this id.
     before: Option<i64>,
+    /// At most so many; 50 when it is not said.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
 }
 
-async fn list(State(app): State<App>, _: User, Query(which): Query<Which>) -> Result<axum::Json<Value>> {
+/// The journal of edits, the newest first.
+#[utoipa::path(get, path = "/edits", tag = "edits", responses((status = 200, body = Journal)))]
+async fn list_edits(
+    State(app): State<App>,
+    _: User,
+    Query(which): Query<Which>,
+) -> Result<axum::Json<Journal>> {
     if which.entity.as_deref().is_some_and(|e| !["artist", "album", "track"].contains(&e)) {
         return Err(Error::Field { field: "entity", message: "must be artist, album or track".into() });
     }
@@ -200,11 +284,13 @@ async fn list(State(app): State<App>, _: User, Query(which): Query<Which>) -> Re
         limit,
     };
     let items = edit::journal(&app.db.get().await?, &wanted).await?;
-    let next = items.last().filter(|_| items.len() as i64 == limit).map(|e| e.id);
-    Ok(axum::Json(json!({ "items": items, "limit": limit, "next_before": next })))
+    let next_before = items.last().filter(|_| items.len() as i64 == limit).map(|e| e.id);
+    Ok(axum::Json(Journal { items, limit, next_before }))
 }
 
-async fn one(State(app): State<App>, _: User, Path(id): Path<i64>) -> Result<Response> {
+/// One edit.
+#[utoipa::path(get, path = "/edits/{id}", tag = "edits", responses((status = 200, body = Entry)))]
+async fn find_edit(State(app): State<App>, _: User, Path(id): Path<i64>) -> Result<Response> {
     let wanted = Wanted { id: Some(id), limit: 1, ..Wanted::default() };
     let entry =
         edit::journal(&app.db.get().await?, &wanted).await?.pop().ok_or(Error::NotFound("Edit not found"))?;

@@ -2,6 +2,7 @@
 //! is refused here, and the field is named.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 
@@ -46,70 +47,86 @@ pub enum Request {
 }
 
 /// Fields that are not given stay; `null` or blank takes the value away where there may be none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlbumChange {
     /// Never blank.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub title: Option<Option<String>>,
     /// 1000 to 9999.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     pub year: Option<Option<i32>>,
     /// Also of the tracks that had the album's.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub genre: Option<Option<String>>,
     /// Record label.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub label: Option<Option<String>>,
     /// Another album artist: one that is there, or a new one.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub artist: Option<Option<String>>,
     /// The label's number.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub catalog_number: Option<Option<String>>,
     /// EAN or UPC: 8 to 14 digits.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub barcode: Option<Option<String>>,
     /// `album`, `single`, `ep`, …
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub release_type: Option<Option<String>>,
 }
 
 /// See [`AlbumChange`].
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrackChange {
     /// Never blank.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub title: Option<Option<String>>,
     /// 0 to 9999.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     pub track_number: Option<Option<i32>>,
     /// 1 to 99.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     pub disc_number: Option<Option<i32>>,
     /// Where it is not the album's.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub artist: Option<Option<String>>,
     /// As tagged.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub genre: Option<Option<String>>,
     /// As tagged.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub composer: Option<Option<String>>,
     /// Twelve letters and digits.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub isrc: Option<Option<String>>,
 }
 
 /// An artist's new name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArtistChange {
     /// Never blank.
     pub name: String,
     /// As it sorts; else made from the name.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub sort_name: Option<Option<String>>,
     /// When there is an artist of that name: their albums become one artist's.
     pub merge: bool,

@@ -9,11 +9,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use axum::routing::any;
-use axum::{Extension, Router};
 use futures_util::{SinkExt, StreamExt};
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
@@ -22,12 +21,14 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::relay::{self, Event, Heard, MOST_RETOLD, Relay};
 use crate::app::{App, Via};
 use crate::auth::access::Known;
 use crate::auth::{self, Purpose, User, access};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 
 const CHANNELS: &[&str] = &["downloads", "activity", "library", "imports", "exports"];
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
@@ -49,11 +50,15 @@ const TRY_AGAIN_LATER: u16 = 1013;
 const INVALID_TOKEN: u16 = 4001;
 
 /// At the root.
-pub fn routes() -> Router<App> {
-    Router::new().route("/ws", any(open))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(live_events))
 }
 
-async fn open(
+/// Live events over a WebSocket. Who it is: the cookie, `Authorization`, a ticket, or the first message.
+#[utoipa::path(get, path = "/ws", tag = "events", security((), ("bearer" = []), ("cookie" = []), ("ticket" = [])),
+    responses((status = 101, description = "It is a WebSocket now"), (status = 400, body = Problem), (status = 403, body = Problem),
+        (status = 426, body = Problem, description = "It was not asked for a WebSocket")))]
+async fn live_events(
     State(app): State<App>,
     RawQuery(query): RawQuery,
     via: Option<Extension<Via>>,

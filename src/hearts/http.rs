@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::heart::{self, Subject};
 use super::mine::{self, LovedAlbums};
@@ -23,25 +24,27 @@ use crate::error::Result;
 use crate::events::{self, Audience};
 use crate::input::{Path, Query};
 use crate::jobs::{self, End};
-use crate::library::{self, PageQuery};
+use crate::library::{self, Albums, Artists, Page, PageQuery, Tracks};
 
 /// How long an answer waits for the links.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// All of them, to stand beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/me/library", get(my_albums))
-        .route("/me/library/artists", get(my_artists))
-        .route("/me/library/artists/{id}/albums", get(my_albums_of_artist))
-        .route("/me/library/tracks", get(my_tracks))
-        .route("/me/library/albums/{id}", post(heart_album).delete(unheart_album))
-        .route("/me/library/tracks/{id}", post(heart_track).delete(unheart_track))
-        .route("/me/library/artists/{id}", post(heart_artist).delete(unheart_artist))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(my_albums))
+        .routes(routes!(my_artists))
+        .routes(routes!(my_albums_of_artist))
+        .routes(routes!(my_tracks))
+        .routes(routes!(heart_album, unheart_album))
+        .routes(routes!(heart_track, unheart_track))
+        .routes(routes!(heart_artist, unheart_artist))
 }
 
 // -- the user's own library
 
+/// Hearted albums, the newest heart first.
+#[utoipa::path(get, path = "/me/library", tag = "my library", responses((status = 200, body = LovedAlbums<'_>)))]
 async fn my_albums(
     State(app): State<App>,
     Person(user): Person,
@@ -51,6 +54,8 @@ async fn my_albums(
     Ok(library::json(&LovedAlbums::from(&page)))
 }
 
+/// Artists with a hearted album or track.
+#[utoipa::path(get, path = "/me/library/artists", tag = "my library", responses((status = 200, body = Page<Artists>)))]
 async fn my_artists(
     State(app): State<App>,
     Person(user): Person,
@@ -59,6 +64,8 @@ async fn my_artists(
     Ok(library::json(&mine::artists(&app.db.get().await?, user.id, &query.check()?).await?))
 }
 
+/// The albums of an artist that are hearted or have a hearted track.
+#[utoipa::path(get, path = "/me/library/artists/{id}/albums", tag = "my library", responses((status = 200, body = Albums)))]
 async fn my_albums_of_artist(
     State(app): State<App>,
     Person(user): Person,
@@ -67,6 +74,8 @@ async fn my_albums_of_artist(
     Ok(library::json(&mine::albums_of_artist(&app.db.get().await?, user.id, id).await?))
 }
 
+/// The tracks of hearted albums and those hearted by themselves, the newest heart first.
+#[utoipa::path(get, path = "/me/library/tracks", tag = "my library", responses((status = 200, body = Tracks)))]
 async fn my_tracks(
     State(app): State<App>,
     Person(user): Person,
@@ -78,7 +87,8 @@ async fn my_tracks(
 // -- clicks
 
 /// What a click is answered with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HeartAnswer)]
 struct Answer {
     message: String,
     /// The links are on their way, but do not stand yet.
@@ -107,6 +117,8 @@ impl Thing {
     }
 }
 
+/// Puts the album into my library.
+#[utoipa::path(post, path = "/me/library/albums/{id}", tag = "my library", responses((status = 200, body = Answer)))]
 async fn heart_album(
     app: State<App>,
     Person(user): Person,
@@ -116,6 +128,8 @@ async fn heart_album(
     click(&app, &user, &client, true, Thing::Album, id.0).await
 }
 
+/// Takes the album out of my library.
+#[utoipa::path(delete, path = "/me/library/albums/{id}", tag = "my library", responses((status = 200, body = Answer)))]
 async fn unheart_album(
     app: State<App>,
     Person(user): Person,
@@ -125,6 +139,8 @@ async fn unheart_album(
     click(&app, &user, &client, false, Thing::Album, id.0).await
 }
 
+/// Puts the track into my library.
+#[utoipa::path(post, path = "/me/library/tracks/{id}", tag = "my library", responses((status = 200, body = Answer)))]
 async fn heart_track(
     app: State<App>,
     Person(user): Person,
@@ -134,6 +150,8 @@ async fn heart_track(
     click(&app, &user, &client, true, Thing::Track, id.0).await
 }
 
+/// Takes the track out of my library.
+#[utoipa::path(delete, path = "/me/library/tracks/{id}", tag = "my library", responses((status = 200, body = Answer)))]
 async fn unheart_track(
     app: State<App>,
     Person(user): Person,
@@ -143,6 +161,8 @@ async fn unheart_track(
     click(&app, &user, &client, false, Thing::Track, id.0).await
 }
 
+/// Puts the artist into my library. Later albums follow.
+#[utoipa::path(post, path = "/me/library/artists/{id}", tag = "my library", responses((status = 200, body = Answer)))]
 async fn heart_artist(
     app: State<App>,
     Person(user): Person,
@@ -152,6 +172,8 @@ async fn heart_artist(
     click(&app, &user, &client, true, Thing::Artist, id.0).await
 }
 
+/// Takes the artist out of my library.
+#[utoipa::path(delete, path = "/me/library/artists/{id}", tag = "my library", responses((status = 200, body = Answer)))]
 async fn unheart_artist(
     app: State<App>,
     Person(user): Person,

@@ -1,13 +1,15 @@
 //! A user's own library as lists: the hearted albums, their artists, their tracks.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::library::{Albums, Artists, Asked, Cursor, Page, Tracks};
 
 /// A page of hearted albums. Clients of the first version read `items`, those of its description `albums`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MyAlbums)]
 pub struct LovedAlbums<'a> {
     /// The albums.
     pub items: &'a Albums,

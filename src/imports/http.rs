@@ -1,16 +1,18 @@
 //! Asking for an import, and what waits and why. Beneath `/api`.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::inbox::{self, Arrival};
 use super::settle::Rest;
-use super::{ImportRelease, is_importable, review_http};
+use super::{ImportRelease, Sweep, is_importable, review_http};
+use crate::answer::Started;
 use crate::app::App;
 use crate::auth::User;
 use crate::db::Sql;
@@ -19,25 +21,37 @@ use crate::input;
 use crate::jobs;
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/import", post(ask))
-        .route("/import/pending", get(pending))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(ask_import))
+        .routes(routes!(trigger_import))
+        .routes(routes!(pending_imports))
         .merge(review_http::routes())
         .merge(super::adopt::routes())
 }
 
-#[derive(Deserialize)]
-struct Asked {
+#[derive(Deserialize, ToSchema)]
+struct AskImport {
+    /// A folder beneath `import/pending` or `downloads`, relative to the music folder.
     path: String,
 }
 
-/// The folder is imported as soon as it has settled; asking twice is asking once.
-async fn ask(
+/// It will be done.
+#[derive(Serialize, ToSchema)]
+struct Queued {
+    job_id: i64,
+    path: String,
+    /// `queued`
+    status: &'static str,
+}
+
+/// Imports a folder. The folder is imported as soon as it has settled; asking twice is asking once.
+#[utoipa::path(post, path = "/import", tag = "import", responses((status = 202, body = Queued)))]
+async fn ask_import(
     State(app): State<App>,
     user: User,
-    input::Json(asked): input::Json<Asked>,
-) -> Result<(StatusCode, Json<Value>)> {
+    input::Json(asked): input::Json<AskImport>,
+) -> Result<(StatusCode, Json<Queued>)> {
     let path = asked.path.trim_end_matches('/').to_owned();
     if !is_importable(&path) {
         let message = "a folder beneath import/pending or downloads, relative to the music folder".into();
@@ -47,18 +61,33 @@ async fn ask(
     let job = ImportRelease { path, source, requested_by: user.row() };
     let client = app.db.get().await?;
     let id = jobs::enqueue(&client, &job).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({"job_id": id, "path": job.path, "status": "queued"}))))
+    Ok((StatusCode::ACCEPTED, Json(Queued { job_id: id, path: job.path, status: "queued" })))
+}
+
+/// Looks at the inbox now, instead of at the next sweep: everything in it that has settled is imported.
+#[utoipa::path(post, path = "/import/trigger", tag = "import", responses((status = 202, body = Started)))]
+async fn trigger_import(State(app): State<App>, _: User) -> Result<(StatusCode, Json<Started>)> {
+    let id = jobs::enqueue(&app.db.get().await?, &Sweep {}).await?;
+    Ok((StatusCode::ACCEPTED, Json(Started::job(id))))
 }
 
 /// Something that has arrived and is not in the library yet.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PendingImport)]
 struct Waiting {
+    /// The folder, relative to the music folder.
     path: String,
+    /// `import`, `qobuz`, …
     source: &'static str,
+    /// `waiting`, `queued`, `importing`, `review`, `rejected`, `failed` or `imported`.
     status: &'static str,
+    /// Why, as a sentence.
     reason: String,
+    /// How many.
     files: usize,
+    /// Bytes in them.
     size: u64,
+    /// When something in it changed last.
     changed_at: Option<Timestamp>,
 }
 
@@ -68,7 +97,9 @@ const ON_THEIR_WAY: &str = "select distinct on (source_path) source_path,
         case when keeps_source then coalesce(notes, reason) else reason end
     from import where is_on_its_way or state = 'failed' or keeps_source order by source_path, id desc";
 
-async fn pending(State(app): State<App>, _user: User) -> Result<Json<Vec<Waiting>>> {
+/// What lies in the inbox and the download folders, and what each waits for.
+#[utoipa::path(get, path = "/import/pending", tag = "import", responses((status = 200, body = Vec<Waiting>)))]
+async fn pending_imports(State(app): State<App>, _user: User) -> Result<Json<Vec<Waiting>>> {
     let looking = app.clone();
     let arrivals =
         tokio::task::spawn_blocking(move || inbox::look(&looking)).await.map_err(anyhow::Error::from)?;

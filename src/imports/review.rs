@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::tree::{Entry, Kind, Tree};
@@ -40,7 +41,7 @@ pub fn state_of(status: &str) -> Result<&'static str> {
 }
 
 /// An import that waits for a person, or has, as the first version's clients know it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Review {
     /// The import's row.
     pub id: i64,
@@ -125,7 +126,7 @@ impl Review {
 }
 
 /// One of them, with all that a decision rests on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReviewDetail {
     /// As in the list.
     #[serde(flatten)]

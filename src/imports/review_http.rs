@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::review::{self, Review, ReviewDetail};
 use super::undo::undo;
@@ -19,7 +19,7 @@ use super::verdict::{Approval, WhenThere, approve, put_back, reject};
 use crate::app::App;
 use crate::auth::{Admin, User};
 use crate::db::{Sql, Transaction};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::input::{Path, Query};
 use crate::jobs::{self, End};
 use crate::library::ensure_music_is_there;
@@ -32,24 +32,29 @@ const MAX_LIMIT: i64 = 500;
 const MAX_NAME_BYTES: usize = 1000;
 
 /// All of them.
-pub(super) fn routes() -> Router<App> {
-    Router::new()
-        .route("/import/review", get(list))
-        .route("/import/review/failed", get(failed))
-        .route("/import/review/{id}", get(one))
-        .route("/import/review/{id}/approve", post(approve_one))
-        .route("/import/review/{id}/reject", post(reject_one))
-        .route("/import/review/{id}/put-back", post(put_one_back))
-        .route("/import/review/{id}/undo", post(undo_one))
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_reviews))
+        .routes(routes!(failed_reviews))
+        .routes(routes!(find_review))
+        .routes(routes!(approve_review))
+        .routes(routes!(decide_review))
+        .routes(routes!(reject_review))
+        .routes(routes!(put_review_back))
+        .routes(routes!(undo_review))
 }
 
 // -- looking
 
 /// `?status&before&limit`
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Which {
+    /// `pending` (when it is not said), `approved`, `rejected`, `failed` or `duplicate`.
     status: Option<String>,
+    /// Older than the one of this id.
     before: Option<i64>,
+    /// At most so many; 500 when it is not said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<i64>,
 }
 
@@ -63,29 +68,53 @@ impl Which {
     }
 }
 
-async fn list(State(app): State<App>, _: Admin, Query(which): Query<Which>) -> Result<Json<Vec<Review>>> {
+/// Imports that wait for a person, or have waited, the newest first.
+#[utoipa::path(get, path = "/import/review", tag = "review", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Vec<Review>)))]
+async fn list_reviews(
+    State(app): State<App>,
+    _: Admin,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<Review>>> {
     let state = review::state_of(which.status.as_deref().unwrap_or("pending"))?;
     Ok(Json(Review::list(&app.db.get().await?, state, which.before, which.limit()?).await?))
 }
 
-async fn failed(State(app): State<App>, _: Admin, Query(which): Query<Which>) -> Result<Json<Vec<Review>>> {
+/// Imports that failed, the newest first.
+#[utoipa::path(get, path = "/import/review/failed", tag = "review", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Vec<Review>)))]
+async fn failed_reviews(
+    State(app): State<App>,
+    _: Admin,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<Review>>> {
     Ok(Json(Review::list(&app.db.get().await?, "failed", which.before, which.limit()?).await?))
 }
 
-async fn one(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<Json<ReviewDetail>> {
+/// One of them with evidence, files, and what the library has beside it.
+#[utoipa::path(get, path = "/import/review/{id}", tag = "review", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = ReviewDetail)))]
+async fn find_review(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<Json<ReviewDetail>> {
     Ok(Json(ReviewDetail::find(&app, id).await?))
 }
 
 // -- deciding
 
 /// What a person may say of a folder; a body that is not there says nothing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = Approval)]
 struct Words {
+    /// Instead of what was suggested.
     artist: Option<String>,
+    /// Instead of what was suggested.
     album: Option<String>,
+    /// Instead of what was suggested.
+    #[schema(minimum = 1, maximum = 9999)]
     year: Option<i32>,
+    /// When the album is there already.
     #[serde(default)]
     when_there: WhenThere,
+    /// It is what came second.
     #[serde(default)]
     use_runner_up: bool,
 }
@@ -129,31 +158,67 @@ fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|e| Error::Field { field: "body", message: e.to_string() })
 }
 
-async fn approve_one(
+/// Where a decision has led.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReviewDecided)]
+struct Decided {
+    /// `approved`, `rejected` or `pending`.
+    status: &'static str,
+    /// The album that it became.
+    album_id: Option<i64>,
+    /// The job that carries it out.
+    job_id: i64,
+    /// It is on its way, but not there yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pending: bool,
+    /// Where the files are now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+}
+
+type Answer = (StatusCode, Json<Decided>);
+
+/// Files it as suggested, or as the body says.
+#[utoipa::path(post, path = "/import/review/{id}/approve", tag = "review", request_body = Option<Words>,
+    responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
+async fn approve_review(state: State<App>, user: User, id: Path<i64>, sent: Bytes) -> Result<Answer> {
+    decide_review(state, user, id, sent).await
+}
+
+/// Files it as the body says; the same as `approve`.
+#[utoipa::path(post, path = "/import/review/{id}/manual", tag = "review", request_body = Option<Words>,
+    responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
+async fn decide_review(
     State(app): State<App>,
     user: User,
     Path(id): Path<i64>,
     sent: Bytes,
-) -> Result<Response> {
+) -> Result<Answer> {
     let approval = body::<Words>(&sent)?.check(user.row())?;
     let job = decided(&app, async |tx| approve(tx, id, &approval).await).await?;
     answer(&app, job, "approved", "done").await
 }
 
 /// `{reason?, delete_files=false}`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = Rejection)]
 struct Refusal {
+    /// For whoever looks at it later.
     reason: Option<String>,
+    /// Into the trash, instead of `import/rejected`.
     #[serde(default)]
     delete_files: bool,
 }
 
-async fn reject_one(
+/// Keeps it out of the library.
+#[utoipa::path(post, path = "/import/review/{id}/reject", tag = "review", request_body = Option<Refusal>,
+    responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
+async fn reject_review(
     State(app): State<App>,
     user: User,
     Path(id): Path<i64>,
     sent: Bytes,
-) -> Result<Response> {
+) -> Result<Answer> {
     let refusal: Refusal = body(&sent)?;
     let reason = name("reason", refusal.reason)?;
     let to_trash = refusal.delete_files;
@@ -161,12 +226,18 @@ async fn reject_one(
     answer(&app, job, "rejected", "rejected").await
 }
 
-async fn put_one_back(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
+/// What was rejected waits for a person again.
+#[utoipa::path(post, path = "/import/review/{id}/put-back", tag = "review",
+    responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
+async fn put_review_back(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Answer> {
     let job = decided(&app, async |tx| put_back(tx, id, user.row()).await).await?;
     answer(&app, job, "pending", "review").await
 }
 
-async fn undo_one(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
+/// What was approved leaves the library, and waits for a person again.
+#[utoipa::path(post, path = "/import/review/{id}/undo", tag = "review",
+    responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
+async fn undo_review(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Answer> {
     let job = decided(&app, async |tx| undo(tx, id, user.row()).await).await?;
     answer(&app, job, "pending", "review").await
 }
@@ -185,12 +256,12 @@ async fn decided(app: &App, decide: impl AsyncFnOnce(&Transaction<'_>) -> Result
 const OUTCOME: &str = "select state, album_id, path, reason from import where id = $1";
 
 /// 200 when it has come to the state that was wanted, 202 when it is on its way, 409 with the reason when it came to another.
-async fn answer(app: &App, job_id: i64, status: &str, wanted: &str) -> Result<Response> {
+async fn answer(app: &App, job_id: i64, status: &'static str, wanted: &str) -> Result<Answer> {
     let ended = jobs::wait(app, &[job_id], PATIENCE).await.pop().map(|ended| ended.end);
     let result = match ended {
         None => {
-            let body = json!({"status": status, "album_id": null, "job_id": job_id, "pending": true});
-            return Ok((StatusCode::ACCEPTED, Json(body)).into_response());
+            let body = Decided { status, album_id: None, job_id, pending: true, path: None };
+            return Ok((StatusCode::ACCEPTED, Json(body)));
         }
         Some(End::Completed(result)) => result,
         Some(End::Cancelled(reason)) => return Err(Error::Conflict(reason)),
@@ -202,11 +273,8 @@ async fn answer(app: &App, job_id: i64, status: &str, wanted: &str) -> Result<Re
         let reason: Option<&str> = row.get(3);
         return Err(Error::Conflict(came_to(row.get(0), reason.unwrap_or("nobody knows why"))));
     }
-    let mut body = json!({"status": status, "album_id": row.get::<_, Option<i64>>(1), "job_id": job_id});
-    if wanted != "done" {
-        body["path"] = json!(row.get::<_, Option<&str>>(2));
-    }
-    Ok(Json::<Value>(body).into_response())
+    let path = if wanted == "done" { None } else { row.get(2) };
+    Ok((StatusCode::OK, Json(Decided { status, album_id: row.get(1), job_id, pending: false, path })))
 }
 
 fn came_to(state: &str, reason: &str) -> String {

@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 
 use super::identify::{Evidence, RunnerUp};
 use crate::db::Sql;
 use crate::error::{Error, Result};
 
 /// One import, whatever its state.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Import)]
 pub struct Shown {
     /// The row.
     pub id: i64,

@@ -1,9 +1,11 @@
 //! Imports with their evidence, for clients: an admin's view of all, a member's of their own. Beneath `/api`.
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::show::{Asked, Shown};
 use crate::app::App;
@@ -12,14 +14,18 @@ use crate::error::{Error, Result};
 use crate::input::{Path, Query};
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new().route("/import", get(list)).route("/import/{id}", get(one))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_imports)).routes(routes!(find_import))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Which {
+    /// `waiting`, `planned`, …, `done`, `review`, `rejected`, `duplicate`, `failed`.
     state: Option<String>,
+    /// Older than the import of this id.
     before: Option<i64>,
+    /// At most so many.
+    #[param(minimum = 1, maximum = 200)]
     #[serde(default = "fifty")]
     limit: i64,
 }
@@ -28,7 +34,13 @@ fn fifty() -> i64 {
     50
 }
 
-async fn list(State(app): State<App>, user: User, Query(which): Query<Which>) -> Result<Json<Vec<Shown>>> {
+/// Imports, the newest first: an admin's view of all, a member's of their own.
+#[utoipa::path(get, path = "/import", tag = "import", responses((status = 200, body = Vec<Shown>)))]
+async fn list_imports(
+    State(app): State<App>,
+    user: User,
+    Query(which): Query<Which>,
+) -> Result<Json<Vec<Shown>>> {
     if !(1..=200).contains(&which.limit) {
         return Err(Error::Field { field: "limit", message: "must be from 1 to 200".into() });
     }
@@ -37,7 +49,9 @@ async fn list(State(app): State<App>, user: User, Query(which): Query<Which>) ->
     Ok(Json(Shown::list(&app.db.get().await?, &asked).await?))
 }
 
-async fn one(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Json<Shown>> {
+/// One import with its evidence.
+#[utoipa::path(get, path = "/import/{id}", tag = "import", responses((status = 200, body = Shown)))]
+async fn find_import(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Json<Shown>> {
     let shown = Shown::find(&app.db.get().await?, id).await?;
     // Somebody else's is as good as none.
     if !user.is_admin && shown.requested_by != Some(user.id) {

@@ -38,7 +38,7 @@ pub struct Approval {
 }
 
 /// What to do when the library has other audio in the same place.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenThere {
     /// It waits for a person again, with the reason.

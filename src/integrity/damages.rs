@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::db::Sql;
@@ -13,7 +14,7 @@ use crate::error::Result;
 use crate::files;
 
 /// A damage that has not ended.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Damage {
     /// Its row.
     pub id: i64,
@@ -38,7 +39,7 @@ pub struct Damage {
 }
 
 /// A way back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Way {
     /// `member_folder`, `duplicate`, `trash`, `download`.
     pub kind: String,

@@ -2,22 +2,25 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::damages::damages;
+use super::damages::{Damage, damages};
 use super::repair::{Repair, accept};
 use super::summary::{Summary, summary};
 use super::verify_slice::{Scope, VerifySlice};
 use crate::activity;
+use crate::answer::Started;
 use crate::app::App;
 use crate::auth::{Admin, Client};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::input::{Path, Query};
 use crate::jobs::{self, End};
 
@@ -25,23 +28,37 @@ use crate::jobs::{self, End};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin/integrity", get(show))
-        .route("/admin/integrity/damages", get(list))
-        .route("/admin/integrity/verify", post(verify))
-        .route("/admin/integrity/damages/{id}/repair", post(repair))
-        .route("/admin/integrity/damages/{id}/accept", post(take))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(integrity))
+        .routes(routes!(list_damages))
+        .routes(routes!(verify_files))
+        .routes(routes!(repair_damage))
+        .routes(routes!(accept_damage))
 }
 
-async fn show(State(app): State<App>, _: Admin) -> Result<Json<Summary>> {
+/// How well the library is looked after, in numbers.
+#[utoipa::path(get, path = "/admin/integrity", tag = "integrity", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Summary)))]
+async fn integrity(State(app): State<App>, _: Admin) -> Result<Json<Summary>> {
     summary(&app).await.map(Json)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Page {
+    /// At most so many.
     #[serde(default = "one_hundred")]
+    #[param(minimum = 1, maximum = 500)]
     limit: i64,
+    /// Older than the one of this id.
+    before: Option<i64>,
+}
+
+/// A page of damages.
+#[derive(Serialize, ToSchema)]
+struct Damages {
+    items: Vec<Damage>,
+    /// Asks for what follows; null on the last page.
     before: Option<i64>,
 }
 
@@ -49,27 +66,34 @@ fn one_hundred() -> i64 {
     100
 }
 
-async fn list(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Result<Json<Value>> {
+/// Damaged files with their ways back, the newest first.
+#[utoipa::path(get, path = "/admin/integrity/damages", tag = "integrity", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Damages)))]
+async fn list_damages(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Result<Json<Damages>> {
     if !(1..=500).contains(&page.limit) {
         return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
     }
     let items = damages(&app, page.before, None, page.limit).await?;
     let next = items.last().filter(|_| items.len() as i64 == page.limit).map(|d| d.id);
-    Ok(Json(json!({"items": items, "before": next})))
+    Ok(Json(Damages { items, before: next }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TracksToVerify)]
 struct Which {
+    /// Tracks; everything when they are not said.
     ids: Option<Vec<i64>>,
 }
 
-/// Everything, or the tracks of `{"ids": […]}`.
-async fn verify(
+/// Reads files again and holds them against their checksums: everything, or the tracks of `{"ids": […]}`.
+#[utoipa::path(post, path = "/admin/integrity/verify", tag = "integrity", extensions(("x-role" = json!("admin"))),
+    request_body = Option<Which>, responses((status = 202, body = Started)))]
+async fn verify_files(
     State(app): State<App>,
     admin: Admin,
     from: Client,
     body: Bytes,
-) -> Result<(StatusCode, Json<Value>)> {
+) -> Result<(StatusCode, Json<Started>)> {
     let which: Option<Which> = if body.is_empty() {
         None
     } else {
@@ -91,10 +115,14 @@ async fn verify(
     )
     .await?;
     tx.commit().await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({"status": "started", "task_id": id.to_string(), "job_id": id}))))
+    Ok((StatusCode::ACCEPTED, Json(Started::job(id))))
 }
 
-async fn repair(
+/// Brings a good copy back, if there is one.
+#[utoipa::path(post, path = "/admin/integrity/damages/{id}/repair", tag = "integrity", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Value, description = "Repaired: `status`, and from where"),
+        (status = 202, body = Value, description = "It goes on: `status`, `job_id`"), (status = 409, body = Problem)))]
+async fn repair_damage(
     State(app): State<App>,
     admin: Admin,
     Path(damage_id): Path<i64>,
@@ -114,7 +142,10 @@ async fn repair(
     }
 }
 
-async fn take(
+/// Takes the file as it is now for the right one.
+#[utoipa::path(post, path = "/admin/integrity/damages/{id}/accept", tag = "integrity", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = Value), (status = 409, body = Problem)))]
+async fn accept_damage(
     State(app): State<App>,
     admin: Admin,
     from: Client,

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::db::Sql;
 use crate::error::Result;
 
 /// All of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Integrity)]
 pub struct Summary {
     /// Tracks in the library.
     pub tracks: i64,

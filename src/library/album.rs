@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::page::{Asked, Cursor, Page, cut, page_start};
@@ -11,7 +12,7 @@ use crate::db::{Params, Sql};
 use crate::error::{Error, Result};
 
 /// An album, as one user sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Album<'r> {
     /// The row.
     pub id: i64,
@@ -56,7 +57,8 @@ impl<'r> From<&'r Row> for Album<'r> {
 }
 
 /// Some albums, in order; each row is read only when it is written out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, ToSchema)]
+#[schema(value_type = Vec<Album<'_>>)]
 pub struct Albums(Vec<Row>);
 
 impl Serialize for Albums {
@@ -220,22 +222,33 @@ pub struct AlbumDetail {
     tracks: TracksOfAlbum,
 }
 
-#[derive(Serialize)]
-struct DetailShape<'r> {
+/// An album with its tracks, as clients see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AlbumDetail)]
+pub(super) struct DetailShape<'r> {
     #[serde(flatten)]
     album: Album<'r>,
+    /// The album artist.
     artist: ArtistOfAlbum<'r>,
+    /// By disc and number.
     tracks: &'r TracksOfAlbum,
+    /// How many discs the release has.
     disc_count: i32,
+    /// As tagged.
     genre: Option<&'r str>,
+    /// Record label.
     label: Option<&'r str>,
+    /// MusicBrainz release id.
     musicbrainz_id: Option<Uuid>,
+    /// When it came into the library.
     created_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ArtistOfAlbum<'r> {
+    /// The row.
     id: i64,
+    /// As written.
     name: &'r str,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::page::{Asked, Page, cut, page_start};
@@ -9,7 +10,7 @@ use crate::db::Sql;
 use crate::error::Result;
 
 /// An artist, as one user sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Artist<'r> {
     /// The row.
     pub id: i64,
@@ -42,7 +43,8 @@ impl<'r> From<&'r Row> for Artist<'r> {
 }
 
 /// Some artists, in order; each row is read only when it is written out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, ToSchema)]
+#[schema(value_type = Vec<Artist<'_>>)]
 pub struct Artists(Vec<Row>);
 
 impl Serialize for Artists {

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio_postgres::Row;
+use utoipa::IntoParams;
 
 use super::serve::{Handout, hand_out};
 use super::thumbnails::{MakeThumbnails, about, thumbnail};
@@ -34,13 +35,15 @@ const SET_OF_ARTIST: &str = "update artist set artwork_path = $2, updated_at = n
 const FORGET: &str = "delete from picture where path = $1";
 
 /// `?size=200` or `?size=600`; without it, the whole picture.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct Size {
+    /// The longer side in pixels, 200 or 600; the whole picture when it is not said.
     size: Option<u32>,
 }
 
-/// GET and HEAD `/albums/{id}/artwork`
-pub async fn of_album(
+/// An album's cover.
+#[utoipa::path(get, path = "/albums/{id}/artwork", tag = "files", responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
+pub async fn album_artwork(
     State(app): State<App>,
     _: User,
     via: Option<Extension<Via>>,
@@ -51,8 +54,9 @@ pub async fn of_album(
     picture(&app, via, &request, OF_ALBUM, id, &size, "Album not found").await
 }
 
-/// GET and HEAD `/artists/{id}/artwork`
-pub async fn of_artist(
+/// An artist's portrait, else the cover of the first album.
+#[utoipa::path(get, path = "/artists/{id}/artwork", tag = "files", responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
+pub async fn artist_artwork(
     State(app): State<App>,
     _: User,
     via: Option<Extension<Via>>,

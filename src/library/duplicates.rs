@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::naming::{identity_key, quality_display};
@@ -19,7 +20,7 @@ const SAME_LENGTH_MS: i64 = 2000;
 const BATCH: i64 = 200;
 
 /// Why tracks are taken for one recording; the surest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The audio is the same, bit for bit.
@@ -62,7 +63,7 @@ impl Why {
 }
 
 /// Tracks that are, or may be, one recording.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Group {
     /// Why.
     pub why: Why,

@@ -1,17 +1,17 @@
 //! The library's routes: lists, one thing, search, sound and pictures. Everyone who is logged in may read all of it.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::get;
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::album::{AlbumDetail, Albums};
-use super::artist::Artists;
-use super::page::{PageQuery, number};
-use super::search::{self, Kind};
-use super::track::Tracks;
+use super::album::{AlbumDetail, Albums, DetailShape};
+use super::artist::{Artist, Artists};
+use super::page::{Page, PageQuery, number};
+use super::search::{self, Found, Kind, Unified};
+use super::track::{Track, Tracks};
 use super::{artwork, page, reports, stream};
 use crate::app::App;
 use crate::auth::User;
@@ -24,51 +24,65 @@ const MAX_HITS: i64 = 50;
 const MAX_QUERY_BYTES: usize = 1000;
 
 /// All of them, to stand beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/artists", get(artists))
-        .route("/artists/{id}", get(artist))
-        .route("/artists/{id}/albums", get(albums_of_artist))
-        .route("/artists/{id}/artwork", get(artwork::of_artist))
-        .route("/albums", get(albums))
-        .route("/albums/{id}", get(album))
-        .route("/albums/{id}/tracks", get(tracks_of_album))
-        .route("/albums/{id}/artwork", get(artwork::of_album))
-        .route("/tracks/{id}", get(track))
-        .route("/tracks/{id}/stream", get(stream::stream))
-        .route("/search", get(search_all))
-        .route("/search/unified", get(search_unified))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(artists))
+        .routes(routes!(artist))
+        .routes(routes!(albums_of_artist))
+        .routes(routes!(artwork::artist_artwork))
+        .routes(routes!(albums))
+        .routes(routes!(album))
+        .routes(routes!(tracks_of_album))
+        .routes(routes!(artwork::album_artwork))
+        .routes(routes!(track))
+        .routes(routes!(stream::stream))
+        .routes(routes!(search_all))
+        .routes(routes!(search_unified))
         .merge(reports::routes())
 }
 
+/// All artists, by sort name.
+#[utoipa::path(get, path = "/artists", tag = "library", responses((status = 200, body = Page<Artists>)))]
 async fn artists(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
     let asked = query.check()?;
     Ok(page::json(&Artists::page(&app.db.get().await?, user.id, &asked).await?))
 }
 
+/// One artist.
+#[utoipa::path(get, path = "/artists/{id}", tag = "library", responses((status = 200, body = Artist<'_>)))]
 async fn artist(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
     let found = Artists::by_ids(&app.db.get().await?, user.id, &[id]).await?;
     let artist = found.iter().next().ok_or(Error::NotFound("Artist not found"))?;
     Ok(page::json(&artist))
 }
 
+/// The albums of an artist, the newest first.
+#[utoipa::path(get, path = "/artists/{id}/albums", tag = "library", responses((status = 200, body = Albums)))]
 async fn albums_of_artist(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
     Ok(page::json(&Albums::of_artist(&app.db.get().await?, user.id, id).await?))
 }
 
+/// All albums, by title.
+#[utoipa::path(get, path = "/albums", tag = "library", responses((status = 200, body = Page<Albums>)))]
 async fn albums(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
     let asked = query.check()?;
     Ok(page::json(&Albums::page(&app.db.get().await?, user.id, &asked).await?))
 }
 
+/// One album with its tracks.
+#[utoipa::path(get, path = "/albums/{id}", tag = "library", responses((status = 200, body = DetailShape<'_>)))]
 async fn album(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
     Ok(page::json(&AlbumDetail::find(&app.db.get().await?, user.id, id).await?))
 }
 
+/// The tracks of an album, by disc and number.
+#[utoipa::path(get, path = "/albums/{id}/tracks", tag = "library", responses((status = 200, body = Tracks)))]
 async fn tracks_of_album(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
     Ok(page::json(&Tracks::of_album(&app.db.get().await?, user.id, id).await?))
 }
 
+/// One track.
+#[utoipa::path(get, path = "/tracks/{id}", tag = "library", responses((status = 200, body = Track<'_>)))]
 async fn track(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Response> {
     let found = Tracks::one(&app.db.get().await?, user.id, id).await?;
     let track = found.iter().next().ok_or(Error::NotFound("Track not found"))?;
@@ -76,11 +90,17 @@ async fn track(State(app): State<App>, user: User, Path(id): Path<i64>) -> Resul
 }
 
 /// `?q&type&limit&include_external`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct SearchQuery {
+    /// What was typed, in any script.
+    #[param(required, value_type = String, min_length = 1, max_length = 1000)]
     q: Option<String>,
+    /// `artist`, `album` or `track`; `all` where everything is searched.
     r#type: Option<String>,
+    /// At most so many of each; 20 when it is not said.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 50)]
     limit: Option<String>,
+    /// Whether to ask other catalogues when nothing is here.
     include_external: Option<String>,
 }
 
@@ -116,6 +136,8 @@ fn kind(name: &str) -> Option<Kind> {
     }
 }
 
+/// Searches as you type: exact names first, then beginnings, then all that have the words.
+#[utoipa::path(get, path = "/search", tag = "search", responses((status = 200, body = Found)))]
 async fn search_all(
     State(app): State<App>,
     user: User,
@@ -133,6 +155,8 @@ async fn search_all(
     Ok(page::json(&search::search(&client, user.id, typed, &kinds, limit).await?))
 }
 
+/// Searches here, and elsewhere when nothing is here.
+#[utoipa::path(get, path = "/search/unified", tag = "search", responses((status = 200, body = Unified<'_>)))]
 async fn search_unified(
     State(app): State<App>,
     user: User,
@@ -146,7 +170,11 @@ async fn search_unified(
     let found = search::search(&client, user.id, typed, &[kind], limit).await?;
     let local = search::unified(&client, &found).await?;
     // Other catalogues are asked only when there is nothing here; none is set up in this version.
-    let external = (query.wants_external() && found.count() == 0)
-        .then(|| json!({"source": "qobuz", "count": 0, "items": [], "error": "not_configured"}));
-    Ok(page::json(&json!({ "query": typed, "type": name, "local": local, "external": external })))
+    let external = (query.wants_external() && found.count() == 0).then_some(search::External {
+        source: "qobuz",
+        count: 0,
+        items: [],
+        error: Some("not_configured"),
+    });
+    Ok(page::json(&Unified { query: typed, kind: name, local, external }))
 }

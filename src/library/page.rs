@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
+use utoipa::{IntoParams, ToSchema};
 
 use super::naming;
 use crate::db::Sql;
@@ -18,7 +19,7 @@ const MAX_LIMIT: i64 = 100;
 const MAX_PAGE: i64 = 1_000_000;
 
 /// One page of a list, as clients see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The rows.
     pub items: T,
@@ -33,12 +34,21 @@ pub struct Page<T> {
 }
 
 /// `?page&limit&cursor&letter&artist_id`, as sent: texts, so that each can be refused by name.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub struct PageQuery {
+    /// Which page, from 1; `cursor` is better in a list that changes.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1_000_000)]
     page: Option<String>,
+    /// How many rows a page has; 50 when it is not said.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100)]
     limit: Option<String>,
+    /// The `next_cursor` of the page before; then `page` is only repeated.
     cursor: Option<String>,
+    /// Only names that begin so; `#` for all that begin with no letter from A to Z. Where a list has names.
+    #[param(min_length = 1, max_length = 1)]
     letter: Option<String>,
+    /// Only of this artist. Where a list has albums.
+    #[param(value_type = Option<i64>, minimum = 1)]
     artist_id: Option<String>,
 }
 

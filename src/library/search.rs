@@ -5,8 +5,7 @@
 //! at all are artists and albums compared letter by letter, for a slip of the finger.
 
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::album::Albums;
 use super::artist::Artists;
@@ -30,7 +29,7 @@ pub enum Kind {
 }
 
 /// What was found, each list ranked.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Found {
     /// By name.
     pub artists: Artists,
@@ -175,8 +174,91 @@ const ALBUMS_ALIKE: &str = "select id from (
 const ALBUM_COUNTS: &str =
     "select r.id, (select count(*) from album a where a.artist_id = r.id) from unnest($1::bigint[]) r (id)";
 
+/// What a unified search found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Unified<'a> {
+    /// As typed.
+    pub query: &'a str,
+    /// `artist`, `album` or `track`.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// What is here.
+    pub local: Local<'a>,
+    /// What is elsewhere; null unless it was asked for and nothing is here.
+    pub external: Option<External>,
+}
+
+/// What is here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Local<'a> {
+    /// How many things.
+    pub count: usize,
+    /// By title, or by artist.
+    pub albums: Vec<AlbumHit<'a>>,
+    /// By name.
+    pub artists: Vec<ArtistHit<'a>>,
+    /// By title, or by artist or album.
+    pub tracks: Vec<TrackHit<'a>>,
+}
+
+/// An album that was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlbumHit<'a> {
+    pub id: i64,
+    pub title: &'a str,
+    pub year: Option<i32>,
+    pub artwork_path: Option<&'a str>,
+    pub artist_id: i64,
+    pub artist_name: &'a str,
+    pub source: &'a str,
+    /// `complete` or `incomplete`.
+    pub status: &'static str,
+    pub is_hearted: bool,
+}
+
+/// An artist that was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ArtistHit<'a> {
+    pub id: i64,
+    pub name: &'a str,
+    pub sort_name: &'a str,
+    pub album_count: i64,
+    pub artwork_path: Option<&'a str>,
+    pub is_hearted: bool,
+}
+
+/// A track that was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrackHit<'a> {
+    pub id: i64,
+    pub title: &'a str,
+    pub track_number: i32,
+    pub duration: Option<i64>,
+    pub album_id: i64,
+    pub album_title: &'a str,
+    pub artist_name: &'a str,
+    pub source: &'a str,
+    /// `16/44`
+    pub quality: Option<String>,
+    pub is_hearted: bool,
+}
+
+/// What another catalogue has.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct External {
+    /// `qobuz`
+    pub source: &'static str,
+    /// How many things.
+    pub count: usize,
+    /// Them.
+    #[schema(value_type = Vec<serde_json::Value>)]
+    pub items: [(); 0],
+    /// Why there are none: `not_configured`.
+    pub error: Option<&'static str>,
+}
+
 /// The `local` part of a unified search.
-pub async fn unified(client: &impl Sql, found: &Found) -> Result<Value> {
+pub async fn unified<'f>(client: &impl Sql, found: &'f Found) -> Result<Local<'f>> {
     let artist_ids: Vec<i64> = found.artists.iter().map(|a| a.id).collect();
     let counts: Vec<(i64, i64)> = if artist_ids.is_empty() {
         Vec::new()
@@ -185,39 +267,41 @@ pub async fn unified(client: &impl Sql, found: &Found) -> Result<Value> {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     };
     let album_count = |id: i64| counts.iter().find(|(artist, _)| *artist == id).map_or(0, |(_, n)| *n);
-    let albums: Vec<Value> = found
-        .albums
-        .iter()
-        .map(|a| {
-            let is_complete = a.available_tracks >= a.total_tracks;
-            json!({
-                "id": a.id, "title": a.title, "year": a.year, "artwork_path": a.artwork_path,
-                "artist_id": a.artist_id, "artist_name": a.artist_name, "source": a.source,
-                "status": if is_complete { "complete" } else { "incomplete" }, "is_hearted": a.is_hearted,
-            })
-        })
-        .collect();
-    let artists: Vec<Value> = found
-        .artists
-        .iter()
-        .map(|a| {
-            json!({
-                "id": a.id, "name": a.name, "sort_name": a.sort_name, "album_count": album_count(a.id),
-                "artwork_path": a.artwork_path, "is_hearted": a.is_hearted,
-            })
-        })
-        .collect();
-    let tracks: Vec<Value> = found
-        .tracks
-        .iter()
-        .map(|t| {
-            let quality = t.bit_depth.zip(t.sample_rate).map(|(bits, hz)| format!("{bits}/{}", hz / 1000));
-            json!({
-                "id": t.id, "title": t.title, "track_number": t.track_number, "duration": t.duration,
-                "album_id": t.album_id, "album_title": t.album_title, "artist_name": t.artist_name,
-                "source": t.source, "quality": quality, "is_hearted": t.is_hearted,
-            })
-        })
-        .collect();
-    Ok(json!({ "count": found.count(), "albums": albums, "artists": artists, "tracks": tracks }))
+    let albums = found.albums.iter().map(|a| AlbumHit {
+        id: a.id,
+        title: a.title,
+        year: a.year,
+        artwork_path: a.artwork_path,
+        artist_id: a.artist_id,
+        artist_name: a.artist_name,
+        source: a.source,
+        status: if a.available_tracks >= a.total_tracks { "complete" } else { "incomplete" },
+        is_hearted: a.is_hearted,
+    });
+    let artists = found.artists.iter().map(|a| ArtistHit {
+        id: a.id,
+        name: a.name,
+        sort_name: a.sort_name,
+        album_count: album_count(a.id),
+        artwork_path: a.artwork_path,
+        is_hearted: a.is_hearted,
+    });
+    let tracks = found.tracks.iter().map(|t| TrackHit {
+        id: t.id,
+        title: t.title,
+        track_number: t.track_number,
+        duration: t.duration,
+        album_id: t.album_id,
+        album_title: t.album_title,
+        artist_name: t.artist_name,
+        source: t.source,
+        quality: t.bit_depth.zip(t.sample_rate).map(|(bits, hz)| format!("{bits}/{}", hz / 1000)),
+        is_hearted: t.is_hearted,
+    });
+    Ok(Local {
+        count: found.count(),
+        albums: albums.collect(),
+        artists: artists.collect(),
+        tracks: tracks.collect(),
+    })
 }

@@ -14,7 +14,10 @@ use crate::input::Path;
 
 const PATH: &str = "select path from track where id = $1";
 
-/// GET and HEAD `/tracks/{id}/stream`
+/// The sound of a track, whole or in ranges.
+#[utoipa::path(get, path = "/tracks/{id}/stream", tag = "files", security(("bearer" = []), ("cookie" = []), ("ticket" = [])),
+    responses((status = 200, content_type = "audio/*", body = Vec<u8>), (status = 206, description = "A part of it", content_type = "audio/*", body = Vec<u8>),
+        (status = 304, description = "As known"), (status = 416, description = "No such part")))]
 pub async fn stream(
     State(app): State<App>,
     _: User,

@@ -2,13 +2,14 @@
 
 use serde::{Serialize, Serializer};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 
 use super::naming::quality_display;
 use crate::db::Sql;
 use crate::error::{Error, Result};
 
 /// A track by itself, as one user sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Track<'r> {
     /// The row.
     pub id: i64,
@@ -82,7 +83,8 @@ impl<'r> From<&'r Row> for Track<'r> {
 }
 
 /// Some tracks, in order; each row is read only when it is written out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, ToSchema)]
+#[schema(value_type = Vec<Track<'_>>)]
 pub struct Tracks(Vec<Row>);
 
 impl Serialize for Tracks {
@@ -150,25 +152,35 @@ impl Tracks {
 }
 
 /// The tracks within an album's detail.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[schema(value_type = Vec<TrackBrief<'_>>)]
 pub struct TracksOfAlbum(Vec<Row>);
 
-#[derive(Serialize)]
+/// A track within its album; the fields are those of `Track`.
+#[derive(Serialize, ToSchema)]
 struct TrackBrief<'r> {
     id: i64,
     title: &'r str,
+    /// Where it is not the album's.
     artist_name: Option<&'r str>,
     track_number: i32,
     disc_number: i32,
+    /// Seconds.
     duration: Option<i64>,
+    /// The file, relative to MUSIC_PATH.
     path: &'r str,
+    /// Hz.
     sample_rate: Option<i32>,
+    /// Bits.
     bit_depth: Option<i32>,
+    /// kbit/s.
     bitrate: Option<i32>,
     format: &'r str,
     is_lossy: bool,
+    /// `16/44kHz FLAC`
     quality_display: String,
     is_hearted: bool,
+    /// Its file is away.
     missing: bool,
 }
 

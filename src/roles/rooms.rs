@@ -1,6 +1,6 @@
 //! What the rooms bring along: their routes, their jobs, their times. A new room is added here, and nowhere else.
 
-use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
@@ -8,8 +8,8 @@ use crate::jobs::{self, Registry};
 use crate::{activity, auth, edits, hearts, imports, integrity, library, members, trash};
 
 /// Beneath `/api`.
-pub fn routes() -> Router<App> {
-    Router::new()
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .merge(auth::http::routes())
         .merge(members::routes())
         .merge(activity::routes())
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn no_two_rooms_have_one_address_or_one_kind_of_job() {
         // Both would panic.
-        let _: (Router<App>, Registry) = (routes(), jobs());
+        let _: (OpenApiRouter<App>, Registry) = (routes(), jobs());
     }
 
     #[test]

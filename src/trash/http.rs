@@ -4,21 +4,23 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete as delete_route, get, post};
-use axum::{Json, Router};
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::delete::{self, Delete, Thing};
-use super::list::{self, ItemDetail, Wanted};
+use super::list::{self, DetailShape, ItemDetail, Items, Wanted};
 use super::remove::{self, Remove};
 use super::restore::{self, Restore};
 use crate::app::App;
 use crate::auth::{Admin, Client};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::input::{Path, Query};
 use crate::jobs::{self, End};
 use crate::library::{self, Cursor, ensure_music_is_there};
@@ -27,28 +29,62 @@ use crate::library::{self, Cursor, ensure_music_is_there};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All of them.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/trash", get(trash))
-        .route("/trash/empty", post(empty))
-        .route("/trash/{id}", get(one).delete(remove_one))
-        .route("/trash/{id}/restore", post(restore_one))
-        .route("/albums/{id}", delete_route(delete_album))
-        .route("/artists/{id}", delete_route(delete_artist))
-        .route("/tracks/{id}", delete_route(delete_track))
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(trash))
+        .routes(routes!(empty_trash))
+        .routes(routes!(find_in_trash, remove_from_trash))
+        .routes(routes!(restore_from_trash))
+        .routes(routes!(delete_album))
+        .routes(routes!(delete_artist))
+        .routes(routes!(delete_track))
+}
+
+/// What became of it: a `status` or a `message`, and what the job says.
+#[derive(Serialize, ToSchema)]
+struct TrashAnswer {
+    /// `restored`, `removed` or `emptied`.
+    status: Option<String>,
+    /// For people.
+    message: Option<String>,
+    /// The job that carries it out.
+    job_id: i64,
+    /// It is on its way, but not there yet.
+    pending: Option<bool>,
+}
+
+/// A page of the trash.
+#[derive(Serialize, ToSchema)]
+struct TrashPage {
+    items: Items,
+    /// How many entries the whole list has.
+    total: i64,
+    /// Bytes in them.
+    total_size: i64,
+    /// As asked.
+    limit: i64,
+    /// Asks for what follows; null on the last page.
+    next_cursor: Option<String>,
 }
 
 // -- looking
 
 /// `?kind&q&limit&cursor`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct ListQuery {
+    /// `replaced`, `deleted` or `duplicate`.
     kind: Option<String>,
+    /// Artist or title holds this.
     q: Option<String>,
+    /// At most so many; 50 when it is not said.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100)]
     limit: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
+/// What was replaced, deleted or came twice, the newest first.
+#[utoipa::path(get, path = "/trash", tag = "trash", extensions(("x-role" = json!("admin"))), responses((status = 200, body = TrashPage)))]
 async fn trash(State(app): State<App>, _: Admin, Query(query): Query<ListQuery>) -> Result<Response> {
     let kind = query.kind.as_deref().filter(|k| !k.is_empty());
     if kind.is_some_and(|k| !["replaced", "deleted", "duplicate"].contains(&k)) {
@@ -58,20 +94,23 @@ async fn trash(State(app): State<App>, _: Admin, Query(query): Query<ListQuery>)
     let before = Cursor::of_query(query.cursor.as_deref())?.map(|cursor| cursor.id);
     let q = query.q.as_deref().unwrap_or_default().trim();
     let wanted = Wanted { kind, q, before, limit };
-    let (items, next, total, size) = list::list(&app.db.get().await?, &wanted).await?;
-    let next = next.map(|id| Cursor { key: String::new(), id }.text());
-    let page =
-        json!({"items": items, "total": total, "total_size": size, "limit": limit, "next_cursor": next});
-    Ok(library::json(&page))
+    let (items, next, total, total_size) = list::list(&app.db.get().await?, &wanted).await?;
+    let next_cursor = next.map(|id| Cursor { key: String::new(), id }.text());
+    Ok(library::json(&TrashPage { items, total, total_size, limit, next_cursor }))
 }
 
-async fn one(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<Response> {
+/// One thing in it, with its files.
+#[utoipa::path(get, path = "/trash/{id}", tag = "trash", extensions(("x-role" = json!("admin"))), responses((status = 200, body = DetailShape<'_>)))]
+async fn find_in_trash(State(app): State<App>, _: Admin, Path(id): Path<i64>) -> Result<Response> {
     Ok(library::json(&list::find(&app.db.get().await?, id).await?))
 }
 
 // -- out of the trash
 
-async fn restore_one(
+/// Brings it back, with its hearts.
+#[utoipa::path(post, path = "/trash/{id}/restore", tag = "trash", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
+async fn restore_from_trash(
     State(app): State<App>,
     Admin(user): Admin,
     client: Client,
@@ -87,7 +126,10 @@ async fn restore_one(
     answer(&app, job, json!({"status": "restored", "trash_id": id})).await
 }
 
-async fn remove_one(
+/// Removes it for good.
+#[utoipa::path(delete, path = "/trash/{id}", tag = "trash", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
+async fn remove_from_trash(
     State(app): State<App>,
     Admin(user): Admin,
     client: Client,
@@ -115,13 +157,17 @@ fn removed(going: &ItemDetail) -> Value {
 }
 
 /// `?all=true`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct EmptyQuery {
+    /// Everything, not only what has expired.
     #[serde(default)]
     all: bool,
 }
 
-async fn empty(
+/// Removes for good what has expired, or everything.
+#[utoipa::path(post, path = "/trash/empty", tag = "trash", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
+async fn empty_trash(
     State(app): State<App>,
     Admin(user): Admin,
     client: Client,
@@ -140,11 +186,15 @@ async fn empty(
 // -- into the trash
 
 /// `?delete_files=true`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 struct DeleteQuery {
+    /// `false` is refused: files and rows are one here.
     delete_files: Option<bool>,
 }
 
+/// Puts an album into the trash.
+#[utoipa::path(delete, path = "/albums/{id}", tag = "library", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn delete_album(
     app: State<App>,
     admin: Admin,
@@ -155,6 +205,9 @@ async fn delete_album(
     delete_thing(&app, admin, &client, Thing::Album, id.0, &query.0).await
 }
 
+/// Puts all albums of an artist into the trash.
+#[utoipa::path(delete, path = "/artists/{id}", tag = "library", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn delete_artist(
     app: State<App>,
     admin: Admin,
@@ -165,6 +218,9 @@ async fn delete_artist(
     delete_thing(&app, admin, &client, Thing::Artist, id.0, &query.0).await
 }
 
+/// Puts a track into the trash.
+#[utoipa::path(delete, path = "/tracks/{id}", tag = "library", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn delete_track(
     app: State<App>,
     admin: Admin,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 
 use super::entry::File;
 use super::restore::not_found;
@@ -25,7 +26,8 @@ pub struct Wanted<'a> {
 }
 
 /// One line of the list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TrashItem)]
 pub struct Item<'r> {
     /// The row.
     pub id: i64,
@@ -73,7 +75,8 @@ impl<'r> From<&'r Row> for Item<'r> {
 }
 
 /// Some of the trash, newest first.
-#[derive(Debug)]
+#[derive(Debug, ToSchema)]
+#[schema(as = TrashItems, value_type = Vec<Item<'_>>)]
 pub struct Items(Vec<Row>);
 
 impl Items {
@@ -133,16 +136,21 @@ pub async fn find(client: &impl Sql, id: i64) -> Result<ItemDetail> {
     client.maybe_row(FIND, &[&id]).await?.map(|row| ItemDetail { row }).ok_or_else(not_found)
 }
 
-#[derive(Serialize)]
-struct DetailShape<'r> {
+/// One thing in the trash, as clients see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrashItemDetail)]
+pub(super) struct DetailShape<'r> {
     #[serde(flatten)]
     item: Item<'r>,
+    /// Where it lies, relative to MUSIC_PATH.
     path: &'r str,
+    /// The import that put it there.
     import_id: Option<i64>,
     /// How many hearts come back with it.
     hearts: i32,
     /// Whether the album is in the library (for what was replaced, and for single tracks).
     is_album_there: bool,
+    /// `name`, `original_path`, `size`; of tracks also `track_id`, `title`, `track_number`, `disc_number`, `quality`.
     files: Vec<Value>,
 }
 

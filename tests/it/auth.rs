@@ -48,7 +48,7 @@ impl House {
 
 fn client_of(app: &App) -> Client {
     let api = auth::http::routes().merge(members::routes()).merge(activity::routes());
-    let router = Router::new().nest("/api", api).layer(Extension(Via::Nginx)).with_state(app.clone());
+    let router = Router::new().nest("/api", api.into()).layer(Extension(Via::Nginx)).with_state(app.clone());
     Client::new(router).with_header("x-real-ip", "192.0.2.1").with_header("x-forwarded-proto", "https")
 }
 

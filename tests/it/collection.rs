@@ -53,7 +53,7 @@ impl Collection {
     pub fn router(&self) -> Router {
         let api =
             library::routes().merge(hearts::routes()).merge(trash::routes()).merge(auth::http::routes());
-        Router::new().nest("/api", api).with_state(self.app.clone())
+        Router::new().nest("/api", api.into()).with_state(self.app.clone())
     }
 
     pub async fn member(&self, username: &str) -> Member {

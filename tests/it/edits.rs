@@ -47,7 +47,7 @@ impl Studio {
     pub async fn member(&self, name: &str) -> Member {
         let member = self.collection.member(name).await;
         let api = library::routes().merge(edits::routes()).merge(barbossa::hearts::routes());
-        let router = Router::new().nest("/api", api).with_state(self.collection.app.clone());
+        let router = Router::new().nest("/api", api.into()).with_state(self.collection.app.clone());
         Member { client: Client::new(router).with_token(&member.token), ..member }
     }
 

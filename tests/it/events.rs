@@ -34,7 +34,7 @@ impl Broadcast {
         eventually("the ear is open", || async { app.notices.is_connected() }).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let router: Router = events::routes().with_state(app.clone());
+        let router: Router = events::routes().with_state(app.clone()).into();
         tokio::spawn(async move { axum::serve(listener, router).await });
         let (relay, relay_stop) = (app.clone(), town.stop().child_token());
         let stop = relay_stop.clone();

@@ -13,7 +13,7 @@ async fn client(inbox: &Inbox, username: &str, is_admin: bool) -> (Client, i64) 
     let new = auth::NewUser { username, password: &password, is_admin };
     let account = auth::create_user(&inbox.app.db.get().await.unwrap(), new).await.unwrap();
     let token = auth::start_session(&inbox.app, account.id, None, None).await.unwrap();
-    let routes = axum::Router::new().nest("/api", http::routes().merge(show_http::routes()));
+    let routes = axum::Router::new().nest("/api", http::routes().merge(show_http::routes()).into());
     (Client::new(routes.with_state(inbox.app.clone())).with_token(&token), account.id)
 }
 

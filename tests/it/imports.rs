@@ -492,7 +492,7 @@ pub async fn client(inbox: &Inbox, username: &str, is_admin: bool) -> Client {
     let new = auth::NewUser { username, password: &password, is_admin };
     let account = auth::create_user(&inbox.app.db.get().await.unwrap(), new).await.unwrap();
     let token = auth::start_session(&inbox.app, account.id, None, None).await.unwrap();
-    let routes = axum::Router::new().nest("/api", http::routes()).with_state(inbox.app.clone());
+    let routes = axum::Router::new().nest("/api", http::routes().into()).with_state(inbox.app.clone());
     Client::new(routes).with_token(&token)
 }
 

@@ -366,7 +366,7 @@ async fn an_admin_sees_how_whole_the_library_is() {
         let account = barbossa::auth::create_user(&client, user).await.unwrap();
         tokens.push(barbossa::auth::start_session(&vault.app, account.id, None, None).await.unwrap());
     }
-    let http = Client::new(axum::Router::new().nest("/api", routes()).with_state(vault.app.clone()));
+    let http = Client::new(axum::Router::new().nest("/api", routes().into()).with_state(vault.app.clone()));
     let (ada, bob) = (http.with_token(&tokens[0]), http.with_token(&tokens[1]));
     bob.get("/api/admin/integrity").await.expect(403);
     let started = ada.send(http::Method::POST, "/api/admin/integrity/verify", None).await.expect(202);
@@ -379,8 +379,10 @@ async fn an_admin_sees_how_whole_the_library_is() {
     let answer = ada.post(&format!("/api/admin/integrity/damages/{id}/repair"), Value::Null).await;
     assert!(answer.expect(409)["detail"].as_str().unwrap().contains("No intact copy"));
     ada.post("/api/admin/integrity/damages/999/accept", Value::Null).await.expect(404);
-    let health =
-        Client::new(barbossa::health::routes().with_state(vault.app.clone())).get("/health").await.json();
+    let health = Client::new(barbossa::health::routes().with_state(vault.app.clone()).into())
+        .get("/health")
+        .await
+        .json();
     assert_eq!(health["checks"]["files"], "damaged_files", "{health}");
     ada.post(&format!("/api/admin/integrity/damages/{id}/accept"), Value::Null).await.expect(200);
     assert!(vault.open().await.is_empty());

@@ -37,7 +37,7 @@ impl Desk {
             .merge(trash::routes())
             .merge(auth::http::routes())
             .merge(activity::routes());
-        let anyone = Client::new(axum::Router::new().nest("/api", api).with_state(inbox.app.clone()));
+        let anyone = Client::new(axum::Router::new().nest("/api", api.into()).with_state(inbox.app.clone()));
         let boss = login(&inbox.town, &anyone, "boss", true).await;
         let ada = login(&inbox.town, &anyone, "ada", false).await;
         Self { inbox, boss, ada }

@@ -84,6 +84,16 @@ fn other_rooms_use_the_front_door() {
 }
 
 #[test]
+fn every_route_stands_in_the_document() {
+    let bare: Vec<String> = source_files()
+        .iter()
+        .filter(|f| program(&f.text).contains(".route("))
+        .map(|f| format!("{}: add it with `routes!`, so that the OpenAPI document has it", f.path))
+        .collect();
+    assert!(bare.is_empty(), "{}", bare.join("\n"));
+}
+
+#[test]
 fn every_file_says_first_what_it_is_for() {
     let silent: Vec<String> = source_files()
         .into_iter()

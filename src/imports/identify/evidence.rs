@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::release::Release;
@@ -16,7 +17,7 @@ use super::release::Release;
 const TAGS_ALONE: f32 = 0.05;
 
 /// Who said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Witness {
     /// The files' tags.
@@ -38,7 +39,7 @@ pub enum Witness {
 }
 
 /// One reason to believe, or not to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
     /// `artist`, `album`, `titles`, `order`, `year`, `track_count`, `durations`, `release_id`, `recording_ids`,
     /// `barcode`, `isrc`, `fingerprint`, `folder_name`, `file_names`.
@@ -73,7 +74,7 @@ pub struct Identified {
 }
 
 /// What the files may be instead. Where it names nothing else, it is as in the release that won.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunnerUp {
     /// The album artist.
     pub artist: String,

@@ -4,6 +4,7 @@
 //! so that `/health` can say what is the matter. Its watchdog is fed when a request to its own router was answered.
 
 mod frame;
+mod openapi;
 mod serve;
 mod stream;
 
@@ -16,16 +17,16 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::csrf::CsrfLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use self::frame::{Frame, Gate, after_panic, frame, vouch_for_tokens};
 use super::{LOOK_AGAIN, Play, play, rooms, stopped_within, tell};
@@ -189,13 +190,17 @@ pub fn router(app: &App, stop: &CancellationToken) -> Router {
 }
 
 fn gated_router(app: &App, stop: &CancellationToken, gate: Gate) -> Router {
-    let whole = Router::new()
-        .route("/", get(root))
+    let whole = Router::from(routes());
+    framed(whole.fallback(async || Error::NotFound("There is nothing at this address.")), app, stop, gate)
+}
+
+/// All of them, with what the document says of each.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::Contract::openapi())
+        .merge(openapi::routes())
         .merge(health::routes())
         .merge(events::routes())
         .nest("/api", rooms::routes())
-        .fallback(|| async { Error::NotFound("There is nothing at this address.") });
-    framed(whole, app, stop, gate)
 }
 
 /// These routes behind the layers of all others.
@@ -215,10 +220,6 @@ fn framed(routes: Router<App>, app: &App, stop: &CancellationToken, gate: Gate) 
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(middleware::from_fn_with_state(frame_state, frame))
         .with_state(app.clone())
-}
-
-async fn root() -> Json<serde_json::Value> {
-    Json(json!({"name": "Barbossa", "version": env!("CARGO_PKG_VERSION"), "docs": "/docs"}))
 }
 
 /// A page of another origin cannot act in the name of a member whose cookie the browser sends along.

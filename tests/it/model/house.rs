@@ -92,7 +92,7 @@ impl House {
         town.settings_mut().imports.settle_incomplete_seconds = 0;
         let app = town.app();
         let worker = Worker::new(app.clone(), rooms::jobs(), &[Queue::Imports, Queue::Maintenance], 2);
-        let anyone = Client::new(Router::new().nest("/api", rooms::routes()).with_state(app.clone()));
+        let anyone = Client::new(Router::new().nest("/api", rooms::routes().into()).with_state(app.clone()));
         let mut users = Vec::new();
         for (name, is_admin) in [("ann", true), ("bob", false)] {
             let client = app.db.get().await.unwrap();
