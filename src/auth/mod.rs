@@ -13,7 +13,7 @@ mod throttle;
 mod ticket;
 mod user;
 
-pub use access::{Admin, By, Person, User};
+pub use access::{AS_USER, Admin, By, Person, User};
 pub use client::Client;
 pub use name::{name_key, valid_name};
 pub use session::{

@@ -1,8 +1,8 @@
 //! The row of one edit: what was asked for, how far it is, and what a person reads of it.
 
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
@@ -190,7 +190,7 @@ fn maybe_json<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T> 
 // -- the journal
 
 /// An edit as people see it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Edit)]
 pub struct Entry {
     /// The row.

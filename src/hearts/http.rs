@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -18,7 +20,7 @@ use super::mine::{self, LovedAlbums};
 use super::reconcile::jobs_of;
 use crate::activity;
 use crate::app::App;
-use crate::auth::{Client, Person, User};
+use crate::auth::{Admin, Client, Person, User};
 use crate::db::Sql;
 use crate::error::Result;
 use crate::events::{self, Audience};
@@ -39,6 +41,33 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(heart_album, unheart_album))
         .routes(routes!(heart_track, unheart_track))
         .routes(routes!(heart_artist, unheart_artist))
+        .routes(routes!(relink))
+}
+
+/// What will make each user's folder equal to their hearts.
+#[derive(Serialize, ToSchema)]
+struct Relinking {
+    /// `started`
+    status: &'static str,
+    /// The jobs, one a user; their results say what was mended.
+    job_ids: Vec<i64>,
+}
+
+/// Has the folders of all users looked at and made equal to their hearts.
+#[utoipa::path(post, path = "/admin/relink", tag = "my library", extensions(("x-role" = json!("admin"))),
+    responses((status = 202, body = Relinking)))]
+async fn relink(
+    State(app): State<App>,
+    admin: Admin,
+    client: Client,
+) -> Result<(StatusCode, Json<Relinking>)> {
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    let job_ids = super::audit(&tx, None).await?;
+    let (details, address) = (json!({"users": job_ids.len()}), client.address_text());
+    activity::record(&tx, admin.0.row(), "relink", None, Some(&details), address.as_deref()).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, Json(Relinking { status: "started", job_ids })))
 }
 
 // -- the user's own library
@@ -124,7 +153,7 @@ async fn heart_album(
     Person(user): Person,
     client: Client,
     id: Path<i64>,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     click(&app, &user, &client, true, Thing::Album, id.0).await
 }
 
@@ -135,7 +164,7 @@ async fn unheart_album(
     Person(user): Person,
     client: Client,
     id: Path<i64>,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     click(&app, &user, &client, false, Thing::Album, id.0).await
 }
 
@@ -146,7 +175,7 @@ async fn heart_track(
     Person(user): Person,
     client: Client,
     id: Path<i64>,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     click(&app, &user, &client, true, Thing::Track, id.0).await
 }
 
@@ -157,7 +186,7 @@ async fn unheart_track(
     Person(user): Person,
     client: Client,
     id: Path<i64>,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     click(&app, &user, &client, false, Thing::Track, id.0).await
 }
 
@@ -168,7 +197,7 @@ async fn heart_artist(
     Person(user): Person,
     client: Client,
     id: Path<i64>,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     click(&app, &user, &client, true, Thing::Artist, id.0).await
 }
 
@@ -179,7 +208,7 @@ async fn unheart_artist(
     Person(user): Person,
     client: Client,
     id: Path<i64>,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     click(&app, &user, &client, false, Thing::Artist, id.0).await
 }
 
@@ -191,7 +220,7 @@ async fn click(
     is_heart: bool,
     thing: Thing,
     id: i64,
-) -> Result<axum::Json<Answer>> {
+) -> Result<Json<Answer>> {
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
     jobs::name_request(&tx).await?;
@@ -205,7 +234,7 @@ async fn click(
     tx.commit().await?;
     // Others may have the connection while this answer waits.
     drop(connection);
-    Ok(axum::Json(answer(app, message, &jobs).await))
+    Ok(Json(answer(app, message, &jobs).await))
 }
 
 /// What to answer, and for the activity log what was changed, if anything was.

@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::inbox::{self, Arrival};
+use super::place_asked::asked_folder;
 use super::settle::Rest;
 use super::{ImportRelease, Sweep, is_importable, review_http};
 use crate::answer::Started;
@@ -32,7 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 #[derive(Deserialize, ToSchema)]
 struct AskImport {
-    /// A folder beneath `import/pending` or `downloads`, relative to the music folder.
+    /// A folder beneath `import/pending` or `downloads`: relative to MUSIC_PATH, or as the path is on this machine.
     path: String,
 }
 
@@ -52,9 +53,10 @@ async fn ask_import(
     user: User,
     input::Json(asked): input::Json<AskImport>,
 ) -> Result<(StatusCode, Json<Queued>)> {
-    let path = asked.path.trim_end_matches('/').to_owned();
+    let path = asked_folder(&app, asked.path).await?;
     if !is_importable(&path) {
-        let message = "a folder beneath import/pending or downloads, relative to the music folder".into();
+        let inbox = app.music().join("import/pending");
+        let message = format!("{path} is no folder of the inbox: copy it into {} first.", inbox.display());
         return Err(Error::Field { field: "path", message });
     }
     let source = inbox::source_of(&path).to_owned();

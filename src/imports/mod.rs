@@ -24,6 +24,7 @@ mod loose;
 mod names;
 mod parallel;
 mod place;
+mod place_asked;
 mod plan;
 mod read;
 mod record;
@@ -42,7 +43,7 @@ mod undo;
 mod verdict;
 mod watch;
 
-pub use adopt::{Adopt, Report as AdoptReport, preview};
+pub use adopt::{Adopt, PreviewAdoption, Report as AdoptReport};
 pub use enrich::Enrich;
 pub use fingerprint::Fingerprint;
 pub use identify::{Evidence, RunnerUp, Witness};

@@ -1,7 +1,7 @@
 //! An import as a person sees it: where it stands, what it was taken for, how sure that is, and why.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 
 /// One import, whatever its state.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Import)]
 pub struct Shown {
     /// The row.

@@ -52,9 +52,7 @@ impl Web {
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn new(contact: &str) -> anyhow::Result<Self> {
-        static PROVIDER: Once = Once::new();
-        // Another part of the process may have chosen already; one of them is enough.
-        PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+        choose_cryptography();
         let agent: String = user_agent(contact).chars().filter(|c| !c.is_control()).collect();
         let client = reqwest::Client::builder()
             .user_agent(agent)
@@ -97,6 +95,13 @@ impl Web {
     }
 }
 
+/// Has to be done before a client is built.
+pub fn choose_cryptography() {
+    static PROVIDER: Once = Once::new();
+    // Another part of the process may have chosen already; one of them is enough.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+}
+
 /// `Barbossa/1.2.3 ( contact )`.
 fn user_agent(contact: &str) -> String {
     let contact = if contact.trim().is_empty() { "a household's music library" } else { contact.trim() };
@@ -112,7 +117,7 @@ fn complaint(answer: Option<Value>, status: u16) -> String {
 }
 
 /// The innermost reason: what a person can act on.
-fn reason(error: &reqwest::Error) -> String {
+pub fn reason(error: &reqwest::Error) -> String {
     let mut inner: &dyn std::error::Error = error;
     while let Some(source) = inner.source() {
         inner = source;

@@ -81,11 +81,20 @@ async fn list_damages(State(app): State<App>, _: Admin, Query(page): Query<Page>
 #[derive(Deserialize, ToSchema)]
 #[schema(as = TracksToVerify)]
 struct Which {
-    /// Tracks; everything when they are not said.
+    /// These tracks.
     ids: Option<Vec<i64>>,
+    /// Without ids: everything, or this night's part.
+    scope: Option<Much>,
 }
 
-/// Reads files again and holds them against their checksums: everything, or the tracks of `{"ids": […]}`.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Much {
+    All,
+    Slice,
+}
+
+/// Reads files again and holds them against their checksums: everything, this night's part, or some tracks.
 #[utoipa::path(post, path = "/admin/integrity/verify", tag = "integrity", extensions(("x-role" = json!("admin"))),
     request_body = Option<Which>, responses((status = 202, body = Started)))]
 async fn verify_files(
@@ -97,10 +106,13 @@ async fn verify_files(
     let which: Option<Which> = if body.is_empty() {
         None
     } else {
-        serde_json::from_slice(&body)
-            .map_err(|_| Error::Field { field: "ids", message: "a list of track ids, or nothing".into() })?
+        serde_json::from_slice(&body).map_err(|e| Error::Field { field: "body", message: e.to_string() })?
     };
-    let scope = which.and_then(|w| w.ids).map_or(Scope::All, Scope::Tracks);
+    let scope = match which {
+        Some(Which { ids: Some(ids), .. }) => Scope::Tracks(ids),
+        Some(Which { scope: Some(Much::Slice), .. }) => Scope::Slice,
+        _ => Scope::All,
+    };
     let mut client = app.db.get().await?;
     let tx = client.transaction().await?;
     let id = jobs::enqueue(&tx, &VerifySlice { scope }).await?;

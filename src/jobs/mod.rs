@@ -7,6 +7,7 @@
 mod attempt;
 mod backoff;
 mod care;
+mod http;
 mod lease;
 mod registry;
 pub mod schedule;
@@ -14,6 +15,7 @@ mod wait;
 mod worker;
 
 pub use care::{Prune, Vacuum};
+pub use http::routes;
 pub use registry::Registry;
 pub use wait::{End, Ended, wait};
 pub use worker::Worker;

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use utoipa::ToSchema;
@@ -20,7 +20,7 @@ const SAME_LENGTH_MS: i64 = 2000;
 const BATCH: i64 = 200;
 
 /// Why tracks are taken for one recording; the surest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The audio is the same, bit for bit.
@@ -63,7 +63,7 @@ impl Why {
 }
 
 /// Tracks that are, or may be, one recording.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Group {
     /// Why.
     pub why: Why,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::db::Sql;
@@ -12,7 +12,7 @@ use crate::error::Result;
 const MAX_GAP: i32 = 100;
 
 /// An album that is not whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Incomplete {
     /// The row.
     pub album_id: i64,
@@ -35,7 +35,7 @@ pub struct Incomplete {
 }
 
 /// What is missing of a disc.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Missing {
     /// Counts from 1.
     pub disc: i32,

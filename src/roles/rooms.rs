@@ -11,6 +11,7 @@ use crate::{activity, auth, edits, hearts, imports, integrity, library, members,
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(auth::http::routes())
+        .merge(jobs::routes())
         .merge(members::routes())
         .merge(activity::routes())
         .merge(library::routes())
@@ -44,6 +45,7 @@ pub fn jobs() -> Registry {
         .with::<imports::ReturnFromTrash>()
         .with::<imports::UndoApproval>()
         .with::<imports::Adopt>()
+        .with::<imports::PreviewAdoption>()
         .with::<imports::Fingerprint>()
         .with::<imports::Enrich>()
         .with::<integrity::VerifySlice>()

@@ -21,6 +21,9 @@ pub fn barbossa(town: &Town) -> Command {
     command.env("DATABASE_URL", &settings.database_url).env("REDIS_URL", &settings.redis_url);
     command.env("MUSIC_PATH", &settings.music_path).env("BACKUP_DIR", &settings.backup_dir);
     command.env("JWT_SECRET", "QmFyYm9zc2EgaXMgYSBob3VzZWhvbGQgb2YgbXVzaWM");
+    // A home of nobody, so that no login of the developer's is used.
+    command.env("HOME", settings.backup_dir.with_file_name("home"));
+    command.env("BARBOSSA_URL", format!("unix:{}", town.door().display()));
     command.stdin(Stdio::null());
     command
 }
@@ -138,7 +141,7 @@ async fn a_backup_is_made_and_listed() {
 #[tokio::test]
 async fn without_postgresql_each_command_says_so_and_exits_6() {
     let town = Town::new().await;
-    for args in [&["backup", "run"][..], &["migrate"], &["user", "list"], &["status"]] {
+    for args in [&["backup", "run"][..], &["migrate"], &["status"]] {
         let mut command = barbossa(&town);
         command.args(args).env("DATABASE_URL", "postgresql://barbossa@%2Fnowhere/barbossa");
         let (code, _, err) = run(&mut command);
@@ -149,6 +152,118 @@ async fn without_postgresql_each_command_says_so_and_exits_6() {
         );
     }
     assert_eq!(files_beneath(&town.settings().backup_dir), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn without_the_api_a_command_says_so_and_exits_6() {
+    let town = Town::new().await;
+    for (url, hint) in [("unix:/nowhere/api.sock", true), ("http://127.0.0.1:1", false)] {
+        let (code, _, err) = run(barbossa(&town).args(["user", "list"]).env("BARBOSSA_URL", url));
+        assert_eq!(code, 6, "{err}");
+        assert!(err.contains(&format!("{url} does not answer")), "{err}");
+        assert_eq!(err.contains("systemctl status barbossa-api"), hint, "{err}");
+    }
+    let (code, _, err) = run(barbossa(&town).args(["user", "list", "--api-url", "music.example.org"]));
+    assert!(code == 2 && err.contains("https://"), "{code} {err}");
+}
+
+/// A member and an admin, each with this password.
+async fn people(town: &Town) {
+    let app = town.app_as("test");
+    let client = app.db.get().await.unwrap();
+    for (username, is_admin) in [("Ada", true), ("Bob", false)] {
+        let new = auth::NewUser { username, password: &"a long password".into(), is_admin };
+        auth::create_user(&client, new).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_remembered_for_its_own_barbossa_and_ends_with_a_logout() {
+    use std::os::unix::fs::PermissionsExt;
+    let town = Town::new().await;
+    people(&town).await;
+    let home = town.settings().backup_dir.with_file_name("home");
+    std::fs::create_dir(&home).unwrap();
+    let log_in = |password: &str| {
+        run_with_input(barbossa(&town).args(["auth", "login", "bob", "--password-stdin"]), password)
+    };
+    let (code, _, err) = log_in("not the password\n");
+    assert!(code == 3 && err.contains("Invalid username or password"), "{code} {err}");
+    let (code, out, err) = log_in("a long password\n");
+    assert!(code == 0 && out.starts_with("Bob is logged in at unix:"), "{out}{err}");
+    let file = home.join(".barbossa/token.json");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!out.contains("barbossa_") && !err.contains("token"), "{out}{err}");
+
+    let (code, out, _) = run(barbossa(&town).args(["auth", "whoami"]));
+    assert!(code == 0 && out.starts_with("Bob (member) at "), "{out}");
+    let (code, _, err) = run(barbossa(&town).args(["user", "list"]));
+    assert!(code == 4 && err.contains("Admin access required") && err.contains("sudo"), "{code} {err}");
+    // Another Barbossa is not shown it.
+    let elsewhere = town.door().with_file_name("other.sock");
+    std::os::unix::fs::symlink(town.door(), &elsewhere).unwrap();
+    let other = format!("unix:{}", elsewhere.display());
+    let (code, out, _) = run(barbossa(&town).args(["auth", "whoami"]).env("BARBOSSA_URL", other));
+    assert!(code == 0 && out.starts_with("root (admin)"), "{out}");
+
+    assert_eq!(run(barbossa(&town).args(["auth", "logout"])).0, 0);
+    assert!(!file.exists());
+    assert_eq!(town.value::<i64>("select count(*) from session").await, 0, "it has ended there, too");
+    assert_eq!(run(barbossa(&town).args(["auth", "logout"])).0, 3);
+}
+
+#[tokio::test]
+async fn root_hearts_for_a_person_and_the_library_is_shown_as_they_see_it() {
+    let town = Town::new().await;
+    people(&town).await;
+    town.execute(
+        "insert into artist (name, sort_name, sort_key, name_key) values ('Björk', 'Björk', 'bjork', 'bjork');
+         insert into album (artist_id, title, title_key, sort_key, year, path, total_tracks, available_tracks)
+            select id, 'Debut', 'debut', 'debut', 1993, 'artists/Björk/Debut (1993)', 11, 11 from artist",
+    )
+    .await;
+    let id: i64 = town.value("select id from album").await;
+    let bob = |args: &[&str]| run(barbossa(&town).args(["--as", "bob"]).args(args));
+    let (code, _, err) = run(barbossa(&town).args(["heart", "album", &id.to_string()]));
+    assert!(code == 2 && err.contains("say whose is meant"), "{code} {err}");
+    let (code, out, err) = bob(&["heart", "album", &id.to_string()]);
+    assert_eq!((code, out), (0, format!("{id}: Album added to library\n")), "{err}");
+    let (_, out, _) = bob(&["library", "list"]);
+    assert!(out.contains("♥ Debut") && out.ends_with("1 album, page 1 of 1.\n"), "{out}");
+    let (_, out, _) = bob(&["library", "artists", "--letter", "b"]);
+    assert!(out.contains("Björk"), "{out}");
+    let (_, out, _) = bob(&["library", "album", &id.to_string(), "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["is_hearted"], true);
+    let (code, out, _) = bob(&["unheart", "album", &id.to_string()]);
+    assert_eq!((code, out), (0, format!("{id}: Album removed from library\n")));
+    let (code, _, err) = bob(&["library", "album", "999"]);
+    assert!(code == 5 && err.contains("Album not found"), "{code} {err}");
+    assert_eq!(bob(&["user", "list"]).0, 4, "with the rights of whom it acts for");
+    assert_eq!(run(barbossa(&town).args(["--as", "nobody", "library", "list"])).0, 2);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_shown_cancelled_and_tried_again() {
+    let town = Town::new().await;
+    people(&town).await;
+    town.execute("insert into job (queue, kind, payload) values ('maintenance', 'jobs.vacuum', '{}')").await;
+    let id = town.value::<i64>("select id from job").await.to_string();
+    let jobs = |args: &[&str]| run(barbossa(&town).arg("jobs").args(args));
+    let (_, out, err) = jobs(&["list"]);
+    assert!(out.contains("jobs.vacuum") && out.contains("available"), "{out}{err}");
+    let (_, out, _) = jobs(&["queues"]);
+    assert!(out.lines().nth(1).is_some_and(|line| line.starts_with("maintenance  ")), "{out}");
+    assert_eq!(jobs(&["cancel", &id]).0, 0);
+    assert_eq!(jobs(&["cancel", &id]).0, 1, "it has ended already");
+    assert_eq!(town.value::<String>("select state from job").await, "cancelled");
+    assert_eq!(jobs(&["retry", &id]).0, 0);
+    assert_eq!(town.value::<String>("select state from job").await, "available");
+    assert_eq!(jobs(&["show", "999"]).0, 5);
+    let (_, out, _) = jobs(&["show", &id, "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["kind"], "jobs.vacuum");
+    let bob = run(barbossa(&town).args(["--as", "Bob", "jobs", "show", &id, "--json"])).1;
+    assert!(!bob.contains("payload") && bob.contains("available"), "{bob}");
+    assert_eq!(run(barbossa(&town).args(["--as", "Bob", "jobs", "list"])).0, 4);
 }
 
 #[tokio::test]
@@ -230,7 +345,7 @@ fn what_cannot_be_understood_exits_2_and_help_documents_the_exit_statuses() {
     assert_eq!(run(program().args(["worker", "--queues", "rum"])).0, 2);
     let (code, out, _) = run(program().arg("--help"));
     assert_eq!(code, 0);
-    assert!(out.contains("6  PostgreSQL or Redis does not answer"), "{out}");
+    assert!(out.contains("6  Barbossa, PostgreSQL or Redis does not answer"), "{out}");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod http;
 mod lost;
+mod preview;
 mod reading;
 mod report;
 mod survey;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::http::routes;
 use self::lost::LostFiles;
+pub use self::preview::PreviewAdoption;
 use self::reading::{Desk, ReadRelease, Row};
 pub use self::report::Report;
 use self::survey::{Survey, brake};
@@ -271,7 +273,12 @@ impl Look {
 ///
 /// # Errors
 /// `Invalid` when the folder cannot be adopted, or too much is gone to believe it.
-pub async fn preview(app: &App, adopt: &Adopt, mut told: impl FnMut(Value)) -> Result<Report> {
+async fn preview(
+    app: &App,
+    adopt: &Adopt,
+    mut told: impl FnMut(Value),
+    stop: CancellationToken,
+) -> Result<Report> {
     let mut look = Look::at(app, &adopt.dir).await?.map_err(Error::Invalid)?;
     if let Some(reason) = look.survey.brake().filter(|_| !adopt.accept_missing) {
         return Err(Error::Invalid(reason));
@@ -279,7 +286,7 @@ pub async fn preview(app: &App, adopt: &Adopt, mut told: impl FnMut(Value)) -> R
     let mut report = Report::of(&look.survey);
     let total: usize = look.survey.releases.iter().map(|r| r.fates.len()).sum();
     let mut known: Vec<String> = Vec::new();
-    let mut releases = look.read(CancellationToken::new());
+    let mut releases = look.read(stop);
     while let Some(read) = releases.recv().await {
         report.add(&read);
         if let Some(album) = &read.album {

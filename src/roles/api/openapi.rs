@@ -36,6 +36,7 @@ use crate::error::{Error, Problem};
         (name = "search", description = "As you type"),
         (name = "files", description = "Sound and pictures"),
         (name = "my library", description = "Hearts, and what they bring"),
+        (name = "jobs", description = "What waits, runs and failed; cancel, and try again"),
         (name = "edits", description = "Names, tags and pictures, changed by people; and the way back"),
         (name = "import", description = "The one way in"),
         (name = "review", description = "What waits for a person"),

@@ -9,12 +9,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::Output;
-use super::exit::{Status, failure};
-use super::import::within_music;
-use super::{job, terminal};
-use crate::app::App;
-use crate::imports::{self, Adopt, AdoptReport};
-use crate::jobs;
+use super::exit::Status;
+use super::import::named;
+use super::terminal;
+use super::wire::Wire;
 
 /// What may be said to `library rescan`.
 #[derive(Debug, Args)]
@@ -31,36 +29,22 @@ pub struct RescanArgs {
     pub output: Output,
 }
 
-pub async fn adopt(app: &App, path: &Path, is_dry: bool, output: Output) -> anyhow::Result<Status> {
-    let dir = within_music(app, path)?;
-    if dir != "artists" && !dir.starts_with("artists/") {
-        let message =
-            format!("A library is adopted where it lies: beneath {}.", app.music().join("artists").display());
-        return Err(failure(Status::Usage, message));
-    }
-    look(app, Adopt { dir, accept_missing: false }, is_dry, output).await
+pub async fn adopt(wire: &Wire, path: &Path, is_dry: bool, output: Output) -> anyhow::Result<Status> {
+    look(wire, json!({"dir": named(path)?, "dry_run": is_dry}), output).await
 }
 
-pub async fn rescan(app: &App, args: RescanArgs) -> anyhow::Result<Status> {
-    let dir = match &args.dir {
-        Some(dir) => within_music(app, &std::path::absolute(dir)?)?,
-        None => Adopt::everything().dir,
-    };
-    look(app, Adopt { dir, accept_missing: args.accept_missing }, args.dry_run, args.output).await
+pub async fn rescan(wire: &Wire, args: RescanArgs) -> anyhow::Result<Status> {
+    let dir = args.dir.as_deref().map(named).transpose()?;
+    let asked = json!({"dir": dir, "dry_run": args.dry_run, "accept_missing": args.accept_missing});
+    look(wire, asked, args.output).await
 }
 
-async fn look(app: &App, adopt: Adopt, is_dry: bool, output: Output) -> anyhow::Result<Status> {
+async fn look(wire: &Wire, asked: Value, output: Output) -> anyhow::Result<Status> {
     let started = Instant::now();
     let bar = terminal::bar("files");
-    let mut result = if is_dry {
-        let told = |progress: Value| job::show(&bar, Some(progress));
-        let report: AdoptReport = imports::preview(app, &adopt, told).await?;
-        bar.finish_and_clear();
-        json!(report)
-    } else {
-        let id = jobs::enqueue(&app.db.get().await?, &adopt).await?;
-        job::follow(app, id, &bar).await?
-    };
+    let is_dry = asked["dry_run"] == true;
+    let answer = wire.post("/api/admin/rescan", asked).await?;
+    let mut result = wire.follow(answer["job_id"].as_i64().unwrap_or_default(), &bar).await?;
     let seconds = started.elapsed().as_secs_f64();
     result["took_seconds"] = json!(seconds);
     result["dry_run"] = json!(is_dry);

@@ -5,19 +5,25 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::adopt::RescanArgs;
+use super::browse::{Browse, HeartArgs};
 use super::integrity::Integrity;
+use super::jobs::Jobs;
+use super::login::Auth;
+use super::wire::WireArgs;
 use crate::jobs::Queue;
 
 /// One household, one music collection, everyone's own library.
 ///
-/// The roles run as systemd units; the other commands are for the admin of the household, as root (`sudo`): what
-/// touches the database or the music is then done as the user barbossa.
+/// The roles run as systemd units. The other commands ask the api: as root (`sudo`) over its local socket, where root needs
+/// no password; else as whoever `barbossa auth login` has made known, here or at another Barbossa (--api-url).
 #[derive(Debug, Parser)]
 #[command(name = "barbossa", version, after_help = SEE, after_long_help = AFTERWORD, max_term_width = 100)]
 #[command(disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub wire: WireArgs,
 }
 
 const SEE: &str = "See also: systemctl status 'barbossa-*', journalctl -u barbossa-worker, man barbossa";
@@ -30,10 +36,10 @@ Exit status:
   0  done
   1  it failed
   2  the command line, or what was typed in, cannot be used
-  3  the password was refused
-  4  not permitted: run it with sudo
+  3  the password or the login was refused
+  4  not permitted: only an admin may, or root (sudo)
   5  no such user, file or row
-  6  PostgreSQL or Redis does not answer
+  6  Barbossa, PostgreSQL or Redis does not answer
 
 See also: systemctl status 'barbossa-*', journalctl -u barbossa-worker, /usr/share/doc/barbossa/README.Debian";
 
@@ -54,8 +60,11 @@ pub enum Command {
     /// Carry settings over, move the music
     #[command(subcommand)]
     Setup(Setup),
-    /// People who may log in
+    /// Log in to the api, and out
     #[command(subcommand)]
+    Auth(Auth),
+    /// People who may log in
+    #[command(subcommand, visible_alias = "users")]
     User(User),
     /// Dumps of the database
     #[command(subcommand)]
@@ -65,9 +74,13 @@ pub enum Command {
     /// Change names and tags, in rows, files and folders; see what was changed; undo it
     #[command(subcommand)]
     Edit(Edit),
-    /// Care for the library
+    /// Look into the library, and care for it
     #[command(subcommand)]
     Library(Library),
+    /// Take into your own library: albums, tracks, artists
+    Heart(HeartArgs),
+    /// Take out of your own library
+    Unheart(HeartArgs),
     /// What was deleted, replaced or came twice
     #[command(subcommand)]
     Trash(Trash),
@@ -77,6 +90,9 @@ pub enum Command {
     /// Imports that wait for a person
     #[command(subcommand)]
     Review(Review),
+    /// What waits, runs and failed
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// What is running, waiting and there
     Status(Output),
     /// Try everything that has to work, and say what does not
@@ -191,6 +207,14 @@ pub enum User {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Make a user an admin, or a member again
+    Update {
+        /// Their name
+        name: String,
+        /// Whether they may manage users, settings and deletions
+        #[arg(long, action = clap::ArgAction::Set, value_name = "true|false")]
+        admin: bool,
     },
     /// Give a user another password, and end their sessions
     Password {
@@ -381,7 +405,10 @@ pub struct ArtistArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum Library {
+    #[command(flatten)]
+    Browse(Browse),
     /// Make the folders of all users equal to their hearts
+    #[command(visible_alias = "rebuild-symlinks")]
     Relink(Output),
     /// Follow what others have done to the files: new, changed, moved, missing
     Rescan(RescanArgs),

@@ -40,7 +40,8 @@ where
     })
 }
 
-async fn interrupted() -> anyhow::Error {
+/// Ctrl-C, or SIGTERM.
+pub async fn interrupted() -> anyhow::Error {
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
         // Without handlers the signals end the process by themselves.

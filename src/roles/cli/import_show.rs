@@ -1,17 +1,18 @@
 //! `barbossa import list` and `barbossa import show`: what imports were taken for, how sure that is, and why.
 
+use serde_json::from_value;
+
 use super::args::Imports;
 use super::exit::Status;
 use super::terminal;
-use crate::app::App;
-use crate::imports::{Asked, Evidence, Shown};
+use super::wire::{Wire, encoded};
+use crate::imports::{Evidence, Shown};
 
-pub async fn run(app: App, command: Imports) -> anyhow::Result<Status> {
-    let client = app.db.get().await?;
+pub async fn run(wire: Wire, command: Imports) -> anyhow::Result<Status> {
     match command {
         Imports::List { state, limit, output } => {
-            let asked = Asked { state, limit: limit.into(), ..Asked::default() };
-            let list = Shown::list(&client, &asked).await?;
+            let state = state.map(|s| format!("&state={}", encoded(&s))).unwrap_or_default();
+            let list: Vec<Shown> = from_value(wire.get(&format!("/api/import?limit={limit}{state}")).await?)?;
             if output.json {
                 terminal::print_json(&list)?;
             } else {
@@ -19,7 +20,7 @@ pub async fn run(app: App, command: Imports) -> anyhow::Result<Status> {
             }
         }
         Imports::Show { id, output } => {
-            let shown = Shown::find(&client, id).await?;
+            let shown = find(&wire, id).await?;
             if output.json {
                 terminal::print_json(&shown)?;
             } else {
@@ -28,6 +29,11 @@ pub async fn run(app: App, command: Imports) -> anyhow::Result<Status> {
         }
     }
     Ok(Status::Done)
+}
+
+/// One import.
+pub async fn find(wire: &Wire, id: i64) -> anyhow::Result<Shown> {
+    Ok(from_value(wire.get(&format!("/api/import/{id}")).await?)?)
 }
 
 fn table(list: &[Shown]) -> String {

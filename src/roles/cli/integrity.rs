@@ -1,14 +1,13 @@
 //! `barbossa integrity`: what was verified, what is damaged, and the ways back.
 
 use clap::Subcommand;
-use serde_json::Value;
+use serde_json::{Value, from_value, json};
 
 use super::args::Output;
-use super::exit::{Status, failure};
-use super::{job, terminal};
-use crate::app::App;
-use crate::integrity::{Repair, Scope, VerifySlice, accept, damages, summary};
-use crate::jobs;
+use super::exit::Status;
+use super::terminal;
+use super::wire::Wire;
+use crate::integrity::{Damage, Summary};
 
 /// What may be asked of it.
 #[derive(Debug, Subcommand)]
@@ -44,23 +43,23 @@ pub enum Integrity {
 }
 
 /// So many damages are listed.
-const LISTED: i64 = 1000;
+const LISTED: i64 = 500;
 
-pub async fn run(app: App, command: Integrity) -> anyhow::Result<Status> {
+pub async fn run(wire: Wire, command: Integrity) -> anyhow::Result<Status> {
     match command {
-        Integrity::Status(output) => status(&app, output).await,
-        Integrity::Verify { all, ids, output } => verify(&app, all, ids, output).await,
-        Integrity::List(output) => list(&app, output).await,
-        Integrity::Repair { id, output } => repair(&app, id, output).await,
+        Integrity::Status(output) => status(&wire, output).await,
+        Integrity::Verify { all, ids, output } => verify(&wire, all, ids, output).await,
+        Integrity::List(output) => list(&wire, output).await,
+        Integrity::Repair { id, output } => repair(&wire, id, output).await,
         Integrity::Accept { id, output } => {
-            let result = accept(&app, id, None, None).await?;
+            let result = wire.post(&format!("/api/admin/integrity/damages/{id}/accept"), json!({})).await?;
             tell(output, &result, "It is taken as it is.")
         }
     }
 }
 
-async fn status(app: &App, output: Output) -> anyhow::Result<Status> {
-    let summary = summary(app).await?;
+async fn status(wire: &Wire, output: Output) -> anyhow::Result<Status> {
+    let summary: Summary = from_value(wire.get("/api/admin/integrity").await?)?;
     if output.json {
         terminal::print_json(&summary)?;
         return Ok(Status::Done);
@@ -89,14 +88,15 @@ async fn status(app: &App, output: Output) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-async fn verify(app: &App, all: bool, ids: Vec<i64>, output: Output) -> anyhow::Result<Status> {
-    let scope = match (all, ids.is_empty()) {
-        (true, _) => Scope::All,
-        (false, false) => Scope::Tracks(ids),
-        (false, true) => Scope::Slice,
+async fn verify(wire: &Wire, all: bool, ids: Vec<i64>, output: Output) -> anyhow::Result<Status> {
+    let asked = match (all, ids.is_empty()) {
+        (true, _) => json!({"scope": "all"}),
+        (false, false) => json!({"ids": ids}),
+        (false, true) => json!({"scope": "slice"}),
     };
-    let id = jobs::enqueue(&app.db.get().await?, &VerifySlice { scope }).await?;
-    let result = job::follow(app, id, &terminal::bar("files")).await?;
+    let started = wire.post("/api/admin/integrity/verify", asked).await?;
+    let job = started["job_id"].as_i64().unwrap_or_default();
+    let result = wire.follow(job, &terminal::bar("files")).await?;
     let number = |name: &str| result.get(name).and_then(Value::as_u64).unwrap_or_default();
     let text = format!(
         "{} files read: {} intact, {} damaged, {} changed or gone (a rescan looks at them).",
@@ -109,8 +109,9 @@ async fn verify(app: &App, all: bool, ids: Vec<i64>, output: Output) -> anyhow::
     Ok(if number("damaged") > 0 { Status::Failed } else { Status::Done })
 }
 
-async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
-    let damages = damages(app, None, None, LISTED).await?;
+async fn list(wire: &Wire, output: Output) -> anyhow::Result<Status> {
+    let mut page = wire.get(&format!("/api/admin/integrity/damages?limit={LISTED}")).await?;
+    let damages: Vec<Damage> = from_value(page["items"].take())?;
     if output.json {
         terminal::print_json(&damages)?;
     } else if damages.is_empty() {
@@ -126,12 +127,12 @@ async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-async fn repair(app: &App, damage_id: i64, output: Output) -> anyhow::Result<Status> {
-    if damages(app, None, Some(damage_id), 1).await?.is_empty() {
-        return Err(failure(Status::NotFound, format!("There is no open damage {damage_id}.")));
-    }
-    let id = jobs::enqueue(&app.db.get().await?, &Repair { damage_id, requested_by: None }).await?;
-    let result = job::follow(app, id, &terminal::spinner()).await?;
+async fn repair(wire: &Wire, damage_id: i64, output: Output) -> anyhow::Result<Status> {
+    let answer = wire.post(&format!("/api/admin/integrity/damages/{damage_id}/repair"), json!({})).await?;
+    let result = match (answer["status"].as_str(), answer["job_id"].as_i64()) {
+        (Some("started"), Some(job)) => wire.follow(job, &terminal::spinner()).await?,
+        _ => answer,
+    };
     let from = result.pointer("/from/place").and_then(Value::as_str).unwrap_or_default().to_owned();
     tell(output, &result, &format!("Repaired from {from}; the damaged file is in the trash."))
 }

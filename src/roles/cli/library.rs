@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::args::{Library, Output};
 use super::exit::Status;
-use super::{adopt, job, reports, terminal, trash};
-use crate::app::App;
-use crate::hearts;
+use super::wire::Wire;
+use super::{adopt, browse, reports, terminal, trash};
 
 /// What the jobs count, and how it is said.
 const COUNTED: &[(&str, &str)] = &[
@@ -18,29 +17,28 @@ const COUNTED: &[(&str, &str)] = &[
     ("missing", "files of the library missing"),
 ];
 
-pub async fn run(app: App, command: Library) -> anyhow::Result<Status> {
+pub async fn run(wire: Wire, command: Library) -> anyhow::Result<Status> {
     match command {
-        Library::Relink(output) => relink(&app, output).await,
-        Library::Rescan(args) => adopt::rescan(&app, args).await,
+        Library::Browse(command) => browse::run(wire, command).await,
+        Library::Relink(output) => relink(&wire, output).await,
+        Library::Rescan(args) => adopt::rescan(&wire, args).await,
         Library::Duplicates { why, limit, output } => {
-            reports::duplicates(&app, why.as_deref(), limit, output).await
+            reports::duplicates(&wire, why.as_deref(), limit, output).await
         }
-        Library::Incomplete { limit, output } => reports::incomplete(&app, limit, output).await,
-        Library::Delete { what, id, yes, output } => trash::delete(&app, what, id, yes, output).await,
+        Library::Incomplete { limit, output } => reports::incomplete(&wire, limit, output).await,
+        Library::Delete { what, id, yes, output } => trash::delete(&wire, what, id, yes, output).await,
     }
 }
 
-async fn relink(app: &App, output: Output) -> anyhow::Result<Status> {
-    let mut client = app.db.get().await?;
-    let tx = client.transaction().await?;
-    let ids = hearts::audit(&tx, None).await?;
-    tx.commit().await?;
-    drop(client);
+async fn relink(wire: &Wire, output: Output) -> anyhow::Result<Status> {
+    let answer = wire.post("/api/admin/relink", json!({})).await?;
+    let ids: Vec<i64> =
+        answer["job_ids"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
     let spinner = terminal::spinner();
     let mut sums = COUNTED.iter().map(|(name, _)| (*name, 0)).collect::<Vec<_>>();
     for (i, id) in ids.iter().enumerate() {
         spinner.set_message(format!("user {} of {}", i + 1, ids.len()));
-        let result = job::follow(app, *id, &spinner).await?;
+        let result = wire.follow(*id, &spinner).await?;
         for (name, sum) in &mut sums {
             *sum += result.get(*name).and_then(Value::as_u64).unwrap_or_default();
         }

@@ -3,6 +3,7 @@
 mod adopt;
 mod args;
 mod backup;
+mod browse;
 mod check;
 mod desk;
 mod doctor;
@@ -13,8 +14,9 @@ mod generator;
 mod import;
 mod import_show;
 mod integrity;
-mod job;
+mod jobs;
 mod library;
+mod login;
 mod migrate;
 mod privileges;
 mod reports;
@@ -26,6 +28,7 @@ mod terminal;
 mod trash;
 mod users;
 mod version;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -33,11 +36,13 @@ use clap::Parser;
 
 use self::args::{Cli, Command};
 use self::exit::Status;
+use self::wire::{WireArgs, with_wire};
 use crate::lifecycle::PassedSocket;
 
 /// Runs what the command line asks for. `sockets` are those that systemd passed.
 pub fn run(sockets: Vec<PassedSocket>) -> ExitCode {
-    let done = match Cli::parse().command {
+    let Cli { command, wire } = Cli::parse();
+    let done = match command {
         Command::Api => return role::api(sockets),
         Command::Worker(args) => return role::worker(args),
         Command::Beat => return role::beat(),
@@ -46,7 +51,7 @@ pub fn run(sockets: Vec<PassedSocket>) -> ExitCode {
             generator::run(&normal);
             return ExitCode::SUCCESS;
         }
-        command => desk_work(command),
+        command => desk_work(command, &wire),
     };
     match done {
         Ok(status) => status.into(),
@@ -59,22 +64,26 @@ pub fn run(sockets: Vec<PassedSocket>) -> ExitCode {
     }
 }
 
-fn desk_work(command: Command) -> anyhow::Result<Status> {
+fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
     match command {
         Command::CheckConfig(args) => check::run(&args),
         Command::Setup(command) => setup::run(command),
         Command::Gen(command) => generate::run(&command),
         Command::Version(output) => version::run(output),
         Command::Migrate => desk::with_app(migrate::run),
-        Command::User(command) => desk::with_app(|app| users::run(app, command)),
         Command::Backup(command) => desk::with_app(|app| backup::run(app, command)),
         Command::Doctor(output) => doctor::run(output),
-        Command::Import(args) => import::run(args),
-        Command::Edit(command) => desk::with_app(|app| edit::run(app, command)),
-        Command::Library(command) => desk::with_app(|app| library::run(app, command)),
-        Command::Trash(command) => desk::with_app(|app| trash::run(app, command)),
-        Command::Integrity(command) => desk::with_app(|app| integrity::run(app, command)),
-        Command::Review(command) => desk::with_app(|app| review::run(app, command)),
+        Command::Auth(command) => login::run(wire, command),
+        Command::User(command) => with_wire(wire, |wire| users::run(wire, command)),
+        Command::Import(args) => import::run(wire, args),
+        Command::Edit(command) => with_wire(wire, |wire| edit::run(wire, command)),
+        Command::Library(command) => with_wire(wire, |wire| library::run(wire, command)),
+        Command::Heart(args) => with_wire(wire, |wire| browse::set_hearts(wire, args, true)),
+        Command::Unheart(args) => with_wire(wire, |wire| browse::set_hearts(wire, args, false)),
+        Command::Trash(command) => with_wire(wire, |wire| trash::run(wire, command)),
+        Command::Integrity(command) => with_wire(wire, |wire| integrity::run(wire, command)),
+        Command::Review(command) => with_wire(wire, |wire| review::run(wire, command)),
+        Command::Jobs(command) => with_wire(wire, |wire| jobs::run(wire, command)),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api
         | Command::Worker(_)

@@ -2,21 +2,26 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::{from_value, json};
 
 use super::args::Output;
 use super::exit::Status;
 use super::terminal::{bytes, count, print, print_json, table};
-use crate::app::App;
-use crate::library::{self, Group, Incomplete, Place, Why};
+use super::wire::Wire;
+use crate::library::{Group, Incomplete, Why};
 
-pub async fn duplicates(app: &App, why: Option<&str>, limit: u32, output: Output) -> anyhow::Result<Status> {
-    let only = why.map(Why::named).transpose()?;
-    let client = app.db.get().await?;
-    let from = Place::start_of(only.unwrap_or(Why::ALL[0]));
-    let (groups, next) = library::duplicates(&client, from, only.is_none(), limit as usize).await?;
+pub async fn duplicates(
+    wire: &Wire,
+    why: Option<&str>,
+    limit: u32,
+    output: Output,
+) -> anyhow::Result<Status> {
+    let why = why.map(|why| format!("?why={why}")).unwrap_or_default();
+    let mut page = wire.pages(&format!("/api/library/duplicates{why}"), limit as usize).await?;
+    let is_complete = page["next_cursor"].is_null();
+    let groups: Vec<Group> = from_value(page["items"].take())?;
     if output.json {
-        print_json(&json!({"items": groups, "is_complete": next.is_none()}))?;
+        print_json(&json!({"items": groups, "is_complete": is_complete}))?;
         return Ok(Status::Done);
     }
     let mut last = None;
@@ -28,7 +33,7 @@ pub async fn duplicates(app: &App, why: Option<&str>, limit: u32, output: Output
         print(told(group))?;
     }
     let freed: i64 = groups.iter().map(|g| g.can_be_freed).sum();
-    let more = if next.is_some() { " so far (there is more: --limit)" } else { "" };
+    let more = if is_complete { "" } else { " so far (there is more: --limit)" };
     let freed = bytes(u64::try_from(freed).unwrap_or_default());
     print(format_args!("{}{more}; {freed} could be freed.", count(groups.len(), "group")))?;
     Ok(Status::Done)
@@ -56,11 +61,12 @@ fn told(group: &Group) -> String {
     text.trim_end().to_owned()
 }
 
-pub async fn incomplete(app: &App, limit: u32, output: Output) -> anyhow::Result<Status> {
-    let client = app.db.get().await?;
-    let (albums, next) = library::incomplete(&client, 0, limit.into()).await?;
+pub async fn incomplete(wire: &Wire, limit: u32, output: Output) -> anyhow::Result<Status> {
+    let mut page = wire.pages("/api/library/incomplete", limit as usize).await?;
+    let is_complete = page["next_cursor"].is_null();
+    let albums: Vec<Incomplete> = from_value(page["items"].take())?;
     if output.json {
-        print_json(&json!({"items": albums, "is_complete": next.is_none()}))?;
+        print_json(&json!({"items": albums, "is_complete": is_complete}))?;
         return Ok(Status::Done);
     }
     if albums.is_empty() {
@@ -77,7 +83,7 @@ pub async fn incomplete(app: &App, limit: u32, output: Output) -> anyhow::Result
         ]
     });
     print(table(&["id", "artist", "album", "here", "missing"], &[0], rows))?;
-    let more = if next.is_some() { " so far (there is more: --limit)" } else { "" };
+    let more = if is_complete { "" } else { " so far (there is more: --limit)" };
     print(format_args!("{}{more}.", count(albums.len(), "album")))?;
     Ok(Status::Done)
 }

@@ -4,79 +4,72 @@ use serde_json::{Value, json};
 
 use super::args::{ApproveArgs, Output, Review as Command};
 use super::exit::{Status, failure};
-use super::terminal::{bytes, print, print_json, spinner, table, time};
-use super::{import_show, job};
-use crate::app::App;
-use crate::db::Transaction;
-use crate::error::Result;
-use crate::imports::{self, Approval, Review, ReviewDetail, Shown, WhenThere};
-use crate::library::ensure_music_is_there;
+use super::import_show;
+use super::terminal::{bytes, print, print_json, spinner, table, text_of, time_of};
+use super::wire::Wire;
 
-pub async fn run(app: App, command: Command) -> anyhow::Result<Status> {
+pub async fn run(wire: Wire, command: Command) -> anyhow::Result<Status> {
     match command {
-        Command::List { status, limit, output } => list(&app, &status, limit, output).await,
-        Command::Show { id, output } => show(&app, id, output).await,
-        Command::Approve(args) => approve(&app, args).await,
+        Command::List { status, limit, output } => list(&wire, &status, limit, output).await,
+        Command::Show { id, output } => show(&wire, id, output).await,
+        Command::Approve(args) => approve(&wire, args).await,
         Command::Reject { id, reason, delete, output } => {
-            let reason = reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
-            let job = decided(&app, async |tx| imports::reject(tx, id, None, reason, delete).await).await?;
-            end(&app, (id, job), "rejected", output).await
+            let body = json!({"reason": reason, "delete_files": delete});
+            decide(&wire, id, ("reject", body), "rejected", output).await
         }
-        Command::PutBack { id, output } => {
-            let job = decided(&app, async |tx| imports::put_back(tx, id, None).await).await?;
-            end(&app, (id, job), "review", output).await
-        }
-        Command::Undo { id, output } => {
-            let job = decided(&app, async |tx| imports::undo(tx, id, None).await).await?;
-            end(&app, (id, job), "review", output).await
-        }
+        Command::PutBack { id, output } => decide(&wire, id, ("put-back", json!({})), "review", output).await,
+        Command::Undo { id, output } => decide(&wire, id, ("undo", json!({})), "review", output).await,
     }
 }
 
 // -- looking
 
-async fn list(app: &App, status: &str, limit: u16, output: Output) -> anyhow::Result<Status> {
-    let state = imports::state_of(status)?;
-    let reviews = Review::list(&app.db.get().await?, state, None, limit.into()).await?;
+async fn list(wire: &Wire, status: &str, limit: u16, output: Output) -> anyhow::Result<Status> {
+    let reviews = wire.get(&format!("/api/import/review?status={status}&limit={limit}")).await?;
+    let items = reviews.as_array().map(Vec::as_slice).unwrap_or_default();
     if output.json {
         print_json(&reviews)?;
-    } else if reviews.is_empty() {
+    } else if items.is_empty() {
         print("Nothing waits.")?;
     } else {
         print(table(
             &["id", "found", "sure", "artist", "album", "year", "tracks", "why"],
             &[0, 2, 5, 6],
-            reviews.iter().map(line),
+            items.iter().map(line),
         ))?;
     }
     Ok(Status::Done)
 }
 
-fn line(review: &Review) -> Vec<String> {
+fn line(review: &Value) -> Vec<String> {
+    let name = |name: &str| review[name].as_str().unwrap_or("?").to_owned();
     vec![
-        review.id.to_string(),
-        time(review.created_at),
-        review.confidence.map(import_show::percent).unwrap_or_default(),
-        review.suggested_artist.clone().unwrap_or_else(|| "?".into()),
-        review.suggested_album.clone().unwrap_or_else(|| "?".into()),
-        review.suggested_year.map(|y| y.to_string()).unwrap_or_default(),
-        review.track_count.map(|n| n.to_string()).unwrap_or_default(),
-        review.reason.clone().unwrap_or_default(),
+        text_of(&review["id"]),
+        time_of(&review["created_at"]),
+        review["confidence"].as_f64().map(|sure| import_show::percent(sure as f32)).unwrap_or_default(),
+        name("suggested_artist"),
+        name("suggested_album"),
+        text_of(&review["suggested_year"]),
+        text_of(&review["track_count"]),
+        text_of(&review["reason"]),
     ]
 }
 
-async fn show(app: &App, id: i64, output: Output) -> anyhow::Result<Status> {
-    let detail = ReviewDetail::find(app, id).await?;
+async fn show(wire: &Wire, id: i64, output: Output) -> anyhow::Result<Status> {
+    let detail = wire.get(&format!("/api/import/review/{id}")).await?;
     if output.json {
         print_json(&detail)?;
         return Ok(Status::Done);
     }
-    let shown = Shown::find(&app.db.get().await?, id).await?;
-    print(import_show::page(&shown))?;
-    if !detail.files.is_empty() {
-        print(format_args!("\n{}", beside(&detail.files, detail.in_library.as_ref())))?;
+    print(import_show::page(&import_show::find(wire, id).await?))?;
+    let files = detail["files"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !files.is_empty() {
+        print(format_args!(
+            "\n{}",
+            beside(files, Some(&detail["in_library"]).filter(|there| there.is_object()))
+        ))?;
     }
-    let next = match detail.review.status.as_str() {
+    let next = match detail["status"].as_str().unwrap_or_default() {
         "pending" => format!("barbossa review approve {id}, or reject {id}"),
         "approved" => format!("barbossa review undo {id}"),
         _ => format!("barbossa review put-back {id}"),
@@ -139,48 +132,41 @@ fn length(track: &Value) -> String {
 
 // -- deciding
 
-async fn approve(app: &App, args: ApproveArgs) -> anyhow::Result<Status> {
+async fn approve(wire: &Wire, args: ApproveArgs) -> anyhow::Result<Status> {
     let when_there = match (args.replace, args.beside, args.extend) {
-        (true, ..) => WhenThere::Replace,
-        (_, true, _) => WhenThere::Beside,
-        (.., true) => WhenThere::Extend,
-        _ => WhenThere::Ask,
+        (true, ..) => "replace",
+        (_, true, _) => "beside",
+        (.., true) => "extend",
+        _ => "ask",
     };
-    let approval = Approval {
-        artist: args.artist,
-        album: args.album,
-        year: args.year,
-        use_runner_up: args.runner_up,
-        when_there,
-        by: None,
-    };
-    let job = decided(app, async |tx| imports::approve(tx, args.id, &approval).await).await?;
-    end(app, (args.id, job), "done", args.output).await
+    let body = json!({
+        "artist": args.artist, "album": args.album, "year": args.year, "use_runner_up": args.runner_up,
+        "when_there": when_there,
+    });
+    decide(wire, args.id, ("approve", body), "done", args.output).await
 }
 
-async fn decided(
-    app: &App,
-    decide: impl AsyncFnOnce(&Transaction<'_>) -> Result<i64>,
-) -> anyhow::Result<i64> {
-    ensure_music_is_there(app).await?;
-    let mut client = app.db.get().await?;
-    let tx = client.transaction().await?;
-    let job = decide(&tx).await?;
-    tx.commit().await?;
-    Ok(job)
-}
-
-/// Waits for the job; it failed when the import has not come to the state that was wanted.
-async fn end(app: &App, (id, job_id): (i64, i64), wanted: &str, output: Output) -> anyhow::Result<Status> {
+/// Decides, and waits for the worker; it failed when the import has not come to the state that was wanted.
+async fn decide(
+    wire: &Wire,
+    id: i64,
+    (verb, body): (&str, Value),
+    wanted: &str,
+    output: Output,
+) -> anyhow::Result<Status> {
     let spinner = spinner();
     spinner.set_message("waiting for the worker");
-    job::follow(app, job_id, &spinner).await?;
-    let shown = Shown::find(&app.db.get().await?, id).await?;
+    let answer = wire.post(&format!("/api/import/review/{id}/{verb}"), body).await.map_err(in_our_words)?;
+    if answer["pending"] == true {
+        wire.follow(answer["job_id"].as_i64().unwrap_or_default(), &spinner).await?;
+    }
+    spinner.finish_and_clear();
+    let shown = import_show::find(wire, id).await?;
     let is_done = shown.state == wanted;
     if output.json {
         print_json(&json!({
             "id": id, "state": shown.state, "album_id": shown.album_id, "path": shown.path, "reason": shown.reason,
-            "job_id": job_id,
+            "job_id": answer["job_id"],
         }))?;
         return Ok(if is_done { Status::Done } else { Status::Failed });
     }
@@ -196,6 +182,14 @@ async fn end(app: &App, (id, job_id): (i64, i64), wanted: &str, output: Output) 
         None => format!("{what} is in {path} now."),
     })?;
     Ok(Status::Done)
+}
+
+/// Fields of a body are options here.
+fn in_our_words(error: anyhow::Error) -> anyhow::Error {
+    let text = error.to_string();
+    let options =
+        text.replace("Say when_there: replace, beside or extend.", "Say --replace, --beside or --extend.");
+    failure(super::exit::status_of(&error), options)
 }
 
 #[cfg(test)]

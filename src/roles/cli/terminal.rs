@@ -4,10 +4,13 @@ use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+use anyhow::Context;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::exit::{Status, failure};
 
@@ -81,6 +84,20 @@ pub fn time(at: Timestamp) -> String {
     at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The same of a time in an answer; nothing of what is none.
+pub fn time_of(value: &Value) -> String {
+    value.as_str().and_then(|text| text.parse().ok()).map(time).unwrap_or_default()
+}
+
+/// A text in an answer; nothing of what is none.
+pub fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// `3 s`, `5 min`, `2 h`, `9 d`: the largest unit that fits.
 pub fn span(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -95,6 +112,20 @@ pub fn span(length: Duration) -> String {
 /// `1 file`, `2 files`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The first line of standard input, or asked for unseen.
+pub fn asked_once(from_stdin: bool) -> anyhow::Result<SecretString> {
+    if from_stdin {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        return Ok(line.trim_end_matches(['\r', '\n']).into());
+    }
+    if !io::stdin().is_terminal() {
+        let message = "There is no terminal to ask for the password: use --password-stdin.";
+        return Err(failure(Status::Usage, message));
+    }
+    Ok(rpassword::prompt_password("Password: ").context("asking for the password")?.into())
 }
 
 /// Asks for a yes; without a terminal to ask, `--yes` has to be given.

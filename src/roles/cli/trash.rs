@@ -4,54 +4,66 @@ use serde_json::{Value, json};
 
 use super::args::{self, Output, Trash};
 use super::exit::{Status, failure};
-use super::job;
-use super::terminal::{bytes, confirmed, count, print, print_json, spinner, table, time};
-use crate::app::App;
-use crate::trash::{self, Delete, Remove, Restore, Thing, Wanted};
+use super::terminal::{bytes, confirmed, count, print, print_json, spinner, table, text_of, time_of};
+use super::wire::{Wire, encoded};
 
-pub async fn run(app: App, command: Trash) -> anyhow::Result<Status> {
+pub async fn run(wire: Wire, command: Trash) -> anyhow::Result<Status> {
     match command {
-        Trash::List { kind, find, limit, output } => list(&app, kind.as_deref(), &find, limit, output).await,
-        Trash::Show { id, output } => show(&app, id, output).await,
-        Trash::Restore { ids, output } => restore(&app, &ids, output).await,
-        Trash::Remove { id, yes, output } => remove(&app, id, yes, output).await,
-        Trash::Empty { all, yes, output } => empty(&app, all, yes, output).await,
+        Trash::List { kind, find, limit, output } => list(&wire, kind.as_deref(), &find, limit, output).await,
+        Trash::Show { id, output } => show(&wire, id, output).await,
+        Trash::Restore { ids, output } => restore(&wire, &ids, output).await,
+        Trash::Remove { id, yes, output } => remove(&wire, id, yes, output).await,
+        Trash::Empty { all, yes, output } => empty(&wire, all, yes, output).await,
     }
 }
 
-fn size(number: i64) -> String {
-    bytes(u64::try_from(number).unwrap_or_default())
+fn size(number: &Value) -> String {
+    bytes(number.as_u64().unwrap_or_default())
 }
 
-async fn list(app: &App, kind: Option<&str>, q: &str, limit: u16, output: Output) -> anyhow::Result<Status> {
-    let wanted = Wanted { kind, q: q.trim(), before: None, limit: limit.into() };
-    let (items, next, total, total_size) = trash::list(&app.db.get().await?, &wanted).await?;
+fn number(value: &Value) -> usize {
+    usize::try_from(value.as_u64().unwrap_or_default()).unwrap_or_default()
+}
+
+async fn list(
+    wire: &Wire,
+    kind: Option<&str>,
+    q: &str,
+    limit: u16,
+    output: Output,
+) -> anyhow::Result<Status> {
+    let kind = kind.map(|kind| format!("&kind={kind}")).unwrap_or_default();
+    let first = format!("/api/trash?q={}{kind}", encoded(q.trim()));
+    let mut page = wire.pages(&first, limit.into()).await?;
     if output.json {
-        print_json(&json!({"items": items, "total": total, "total_size": total_size}))?;
+        if let Some(page) = page.as_object_mut() {
+            page.retain(|name, _| ["items", "total", "total_size"].contains(&name.as_str()));
+        }
+        print_json(&page)?;
         return Ok(Status::Done);
     }
-    if total == 0 {
+    if page["total"] == 0 {
         print("Nothing.")?;
         return Ok(Status::Done);
     }
+    let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rows = items.iter().map(|item| {
-        let state = if item.state == "kept" { item.kind } else { item.state };
+        let state = text_of(&item["state"]);
         vec![
-            item.id.to_string(),
-            state.to_owned(),
-            item.artist.unwrap_or_default().to_owned(),
-            item.title.to_owned(),
-            item.file_count.to_string(),
-            size(item.size),
-            time(item.trashed_at),
-            time(item.expires_at),
+            text_of(&item["id"]),
+            if state == "kept" { text_of(&item["kind"]) } else { state },
+            text_of(&item["artist"]),
+            text_of(&item["title"]),
+            text_of(&item["file_count"]),
+            size(&item["size"]),
+            time_of(&item["trashed_at"]),
+            time_of(&item["expires_at"]),
         ]
     });
     print(table(&["id", "kind", "artist", "title", "files", "size", "since", "until"], &[0, 4, 5], rows))?;
-    let shown = items.iter().len();
-    let more = if next.is_some() { format!("; the newest {shown} are shown") } else { String::new() };
-    let total = usize::try_from(total).unwrap_or_default();
-    print(format_args!("{}, {}{more}.", entries(total), size(total_size)))?;
+    let is_more = page["next_cursor"].is_string();
+    let more = if is_more { format!("; the newest {} are shown", items.len()) } else { String::new() };
+    print(format_args!("{}, {}{more}.", entries(number(&page["total"])), size(&page["total_size"])))?;
     Ok(Status::Done)
 }
 
@@ -59,48 +71,51 @@ fn entries(number: usize) -> String {
     if number == 1 { "1 entry".into() } else { format!("{number} entries") }
 }
 
-async fn show(app: &App, id: i64, output: Output) -> anyhow::Result<Status> {
-    let found = trash::find(&app.db.get().await?, id).await?;
+async fn show(wire: &Wire, id: i64, output: Output) -> anyhow::Result<Status> {
+    let item = wire.get(&format!("/api/trash/{id}")).await?;
     if output.json {
-        print_json(&found)?;
+        print_json(&item)?;
         return Ok(Status::Done);
     }
-    let item = found.item();
-    let artist = item.artist.map(|a| format!("{a} - ")).unwrap_or_default();
-    print(format_args!("{artist}{}", item.title))?;
+    let artist = item["artist"].as_str().map(|a| format!("{a} - ")).unwrap_or_default();
+    print(format_args!("{artist}{}", text_of(&item["title"])))?;
     print(format_args!(
         "{} since {}, by {}, kept until {}: {}.",
-        item.kind,
-        time(item.trashed_at),
-        item.trashed_by.unwrap_or("the house"),
-        time(item.expires_at),
-        item.reason
+        text_of(&item["kind"]),
+        time_of(&item["trashed_at"]),
+        item["trashed_by"].as_str().unwrap_or("the house"),
+        time_of(&item["expires_at"]),
+        text_of(&item["reason"])
     ))?;
-    let rows = found.files().into_iter().map(|file| {
-        let text = |name: &str| file[name].as_str().unwrap_or_default().to_owned();
+    let files = item["files"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let rows = files.iter().map(|file| {
         vec![
-            text("name"),
-            text("quality"),
-            size(file["size"].as_i64().unwrap_or_default()),
-            text("original_path"),
+            text_of(&file["name"]),
+            text_of(&file["quality"]),
+            size(&file["size"]),
+            text_of(&file["original_path"]),
         ]
     });
     print(table(&["file", "quality", "size", "was"], &[2], rows))?;
-    print(format_args!("Bring it back: barbossa trash restore {}", item.id))?;
+    print(format_args!("Bring it back: barbossa trash restore {id}"))?;
     Ok(Status::Done)
 }
 
-async fn restore(app: &App, ids: &[i64], output: Output) -> anyhow::Result<Status> {
+/// What a job says of it, however long that takes: the answer itself when the job was quick.
+async fn ended(wire: &Wire, answer: Value) -> anyhow::Result<Value> {
+    if answer["pending"] != true {
+        return Ok(answer);
+    }
+    let spinner = spinner();
+    spinner.set_message("waiting for the worker");
+    wire.follow(answer["job_id"].as_i64().unwrap_or_default(), &spinner).await
+}
+
+async fn restore(wire: &Wire, ids: &[i64], output: Output) -> anyhow::Result<Status> {
     let mut results = Vec::new();
     for id in ids {
-        let mut client = app.db.get().await?;
-        let tx = client.transaction().await?;
-        let job_id = trash::restore(&tx, &Restore { id: *id, by: None, address: None }).await?;
-        tx.commit().await?;
-        drop(client);
-        let spinner = spinner();
-        spinner.set_message("waiting for the worker");
-        let result = job::follow(app, job_id, &spinner).await?;
+        let answer = wire.post(&format!("/api/trash/{id}/restore"), json!({})).await?;
+        let result = ended(wire, answer).await?;
         if !output.json {
             print(restored(*id, &result))?;
         }
@@ -136,64 +151,52 @@ fn restored(id: i64, result: &Value) -> String {
     text
 }
 
-async fn remove(app: &App, id: i64, yes: bool, output: Output) -> anyhow::Result<Status> {
-    let mut client = app.db.get().await?;
-    let found = trash::find(&client, id).await?;
-    let item = found.item();
-    let files = count(usize::try_from(item.file_count).unwrap_or_default(), "file");
-    let what = format!("{} ({files}, {})", item.title, size(item.size));
+async fn remove(wire: &Wire, id: i64, yes: bool, output: Output) -> anyhow::Result<Status> {
+    let item = wire.get(&format!("/api/trash/{id}")).await?;
+    let files = count(number(&item["file_count"]), "file");
+    let what = format!("{} ({files}, {})", text_of(&item["title"]), size(&item["size"]));
     if !yes && !confirmed(format_args!("Remove {what} for good? There is no way back."))? {
         return Err(failure(Status::Failed, "Nothing was removed."));
     }
-    let tx = client.transaction().await?;
-    let job_id = trash::remove(&tx, id, &Remove::default()).await?;
-    tx.commit().await?;
-    drop(client);
-    let result = job::follow(app, job_id, &spinner()).await?;
+    let answer = wire.delete(&format!("/api/trash/{id}")).await?;
+    let result = ended(wire, answer).await?;
     tell(output, &result, &format!("{what} is gone for good."))
 }
 
-async fn empty(app: &App, all: bool, yes: bool, output: Output) -> anyhow::Result<Status> {
+async fn empty(wire: &Wire, all: bool, yes: bool, output: Output) -> anyhow::Result<Status> {
     if all && !yes && !confirmed("Remove everything in the trash for good? There is no way back.")? {
         return Err(failure(Status::Failed, "Nothing was removed."));
     }
-    let mut client = app.db.get().await?;
-    let tx = client.transaction().await?;
-    let (job_id, _) = trash::empty(&tx, all, &Remove::default()).await?;
-    tx.commit().await?;
-    drop(client);
-    let result = job::follow(app, job_id, &spinner()).await?;
-    let removed = usize::try_from(result["removed"].as_u64().unwrap_or_default()).unwrap_or_default();
-    let freed = bytes(result["freed_bytes"].as_u64().unwrap_or_default());
-    tell(output, &result, &format!("{} removed for good, {freed}.", entries(removed)))
+    let answer = wire.post(&format!("/api/trash/empty?all={all}"), json!({})).await?;
+    let result = ended(wire, answer).await?;
+    let text = format!(
+        "{} removed for good, {}.",
+        entries(number(&result["removed"])),
+        size(&result["freed_bytes"])
+    );
+    tell(output, &result, &text)
 }
 
 // -- into the trash
 
 pub async fn delete(
-    app: &App,
+    wire: &Wire,
     what: args::Thing,
     id: i64,
     yes: bool,
     output: Output,
 ) -> anyhow::Result<Status> {
-    let thing = match what {
-        args::Thing::Album => Thing::Album,
-        args::Thing::Artist => Thing::Artist,
-        args::Thing::Track => Thing::Track,
+    let (room, noun, named) = match what {
+        args::Thing::Album => ("albums", "album", "title"),
+        args::Thing::Artist => ("artists", "artist", "name"),
+        args::Thing::Track => ("tracks", "track", "title"),
     };
-    let mut client = app.db.get().await?;
-    let name = trash::name_of(&client, thing, id).await?;
-    if !yes && !confirmed(format_args!("Move the {} {name} into the trash?", thing.name()))? {
+    let name = text_of(&wire.get(&format!("/api/{room}/{id}")).await?[named]);
+    if !yes && !confirmed(format_args!("Move the {noun} {name} into the trash?"))? {
         return Err(failure(Status::Failed, "Nothing was deleted."));
     }
-    let tx = client.transaction().await?;
-    let job_id = trash::delete(&tx, &Delete { thing, id, by: None, address: None }).await?;
-    tx.commit().await?;
-    drop(client);
-    let spinner = spinner();
-    spinner.set_message("waiting for the worker");
-    let result = job::follow(app, job_id, &spinner).await?;
+    let answer = wire.delete(&format!("/api/{room}/{id}")).await?;
+    let result = ended(wire, answer).await?;
     let ids = result["trash_ids"].as_array().into_iter().flatten().map(ToString::to_string);
     let ids = ids.collect::<Vec<_>>().join(" ");
     tell(output, &result, &format!("{name} is in the trash. Bring it back: barbossa trash restore {ids}"))

@@ -4,44 +4,51 @@ use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{from_value, json};
 
 use super::args::{Output, User};
 use super::exit::{Status, failure};
-use super::terminal::{print, print_json, table, time};
-use crate::activity;
-use crate::app::App;
-use crate::auth::{self, Account, NewUser};
-use crate::db::Transaction;
+use super::terminal::{asked_once, print, print_json, table, time};
+use super::wire::Wire;
+use crate::auth::{Account, name_key, valid_name};
 
-pub async fn run(app: App, command: User) -> anyhow::Result<Status> {
+pub async fn run(wire: Wire, command: User) -> anyhow::Result<Status> {
     match command {
-        User::Add { name, admin, password_stdin } => add(&app, &name, admin, password_stdin).await,
-        User::List(output) => list(&app, output).await,
-        User::Remove { name, yes } => remove(&app, &name, yes).await,
-        User::Password { name, password_stdin } => password(&app, &name, password_stdin).await,
+        User::Add { name, admin, password_stdin } => add(&wire, &name, admin, password_stdin).await,
+        User::List(output) => list(&wire, output).await,
+        User::Remove { name, yes } => remove(&wire, &name, yes).await,
+        User::Password { name, password_stdin } => password(&wire, &name, password_stdin).await,
+        User::Update { name, admin } => update(&wire, &name, admin).await,
     }
 }
 
-async fn add(app: &App, name: &str, is_admin: bool, from_stdin: bool) -> anyhow::Result<Status> {
+async fn users(wire: &Wire) -> anyhow::Result<Vec<Account>> {
+    Ok(from_value(wire.get("/api/admin/users").await?)?)
+}
+
+/// The user of this name, in any spelling.
+async fn find(wire: &Wire, name: &str) -> anyhow::Result<Account> {
+    let key = name_key(name);
+    let found = users(wire).await?.into_iter().find(|user| name_key(&user.username) == key);
+    found.ok_or_else(|| failure(Status::NotFound, format!("Nobody here is called {name}.")))
+}
+
+async fn add(wire: &Wire, name: &str, is_admin: bool, from_stdin: bool) -> anyhow::Result<Status> {
     // Before the password is asked for: a name that will not do is told at once.
-    let name = auth::valid_name(name)?;
-    let mut client = app.db.get().await?;
-    if auth::find_user_by_name(&client, &name).await.is_ok() {
+    let name = valid_name(name)?;
+    if users(wire).await?.iter().any(|user| name_key(&user.username) == name_key(&name)) {
         return Err(failure(Status::Failed, format!("There is a user {name} already.")));
     }
     let password = ask_password(from_stdin)?;
-    let tx = client.transaction().await?;
-    let account = auth::create_user(&tx, NewUser { username: &name, password: &password, is_admin }).await?;
-    note(&tx, "user_create", &account).await?;
-    tx.commit().await?;
+    let body = json!({"username": name, "password": password.expose_secret(), "is_admin": is_admin});
+    let account: Account = from_value(wire.post("/api/admin/users", body).await?)?;
     let role = if account.is_admin { "admin" } else { "member" };
     print(format_args!("{} may log in now ({role}).", account.username))?;
     Ok(Status::Done)
 }
 
-async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
-    let users = auth::users(&app.db.get().await?).await?;
+async fn list(wire: &Wire, output: Output) -> anyhow::Result<Status> {
+    let users = users(wire).await?;
     if output.json {
         print_json(&users)?;
         return Ok(Status::Done);
@@ -58,53 +65,39 @@ async fn list(app: &App, output: Output) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-async fn remove(app: &App, name: &str, yes: bool) -> anyhow::Result<Status> {
-    let mut client = app.db.get().await?;
-    let account = auth::find_user_by_name(&client, name).await?;
+async fn remove(wire: &Wire, name: &str, yes: bool) -> anyhow::Result<Status> {
+    let account = find(wire, name).await?;
     if !yes && !confirmed(&account.username)? {
         return Err(failure(Status::Failed, "Nothing was removed."));
     }
-    let tx = client.transaction().await?;
-    auth::remove_user(&tx, account.id).await?;
-    note(&tx, "user_delete", &account).await?;
-    tx.commit().await?;
+    wire.delete(&format!("/api/admin/users/{}", account.id)).await?;
     print(format_args!("{} is removed. The music stays.", account.username))?;
     Ok(Status::Done)
 }
 
-async fn password(app: &App, name: &str, from_stdin: bool) -> anyhow::Result<Status> {
-    let mut client = app.db.get().await?;
-    let account = auth::find_user_by_name(&client, name).await?;
+async fn password(wire: &Wire, name: &str, from_stdin: bool) -> anyhow::Result<Status> {
+    let account = find(wire, name).await?;
     let password = ask_password(from_stdin)?;
-    let tx = client.transaction().await?;
-    auth::set_password(&tx, account.id, &password).await?;
-    auth::end_sessions_of(&tx, account.id).await?;
-    note(&tx, "password_change", &account).await?;
-    tx.commit().await?;
+    let body = json!({"password": password.expose_secret()});
+    wire.put(&format!("/api/admin/users/{}", account.id), body).await?;
     print(format_args!("{} has a new password, and is logged out everywhere.", account.username))?;
     Ok(Status::Done)
 }
 
-/// In the activity log, as something that nobody who is logged in did.
-async fn note(tx: &Transaction<'_>, action: &str, account: &Account) -> anyhow::Result<()> {
-    let details = json!({"username": account.username, "is_admin": account.is_admin, "by": "command line"});
-    activity::record(tx, None, action, Some(("user", account.id)), Some(&details), None).await?;
-    Ok(())
+async fn update(wire: &Wire, name: &str, is_admin: bool) -> anyhow::Result<Status> {
+    let account = find(wire, name).await?;
+    wire.put(&format!("/api/admin/users/{}", account.id), json!({"is_admin": is_admin})).await?;
+    let role = if is_admin { "an admin" } else { "a member" };
+    print(format_args!("{} is {role} now.", account.username))?;
+    Ok(Status::Done)
 }
 
 /// Twice on a terminal, unseen; else the first line of standard input.
 fn ask_password(from_stdin: bool) -> anyhow::Result<SecretString> {
+    let first = asked_once(from_stdin)?;
     if from_stdin {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        return Ok(line.trim_end_matches(['\r', '\n']).into());
+        return Ok(first);
     }
-    if !io::stdin().is_terminal() {
-        let message = "There is no terminal to ask for the password: use --password-stdin.";
-        return Err(failure(Status::Usage, message));
-    }
-    let first: SecretString =
-        rpassword::prompt_password("Password: ").context("asking for the password")?.into();
     let second: SecretString =
         rpassword::prompt_password("Once more: ").context("asking for the password")?.into();
     if first.expose_secret() != second.expose_secret() {

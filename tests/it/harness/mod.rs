@@ -3,6 +3,7 @@
 
 pub mod audio;
 mod client;
+mod door;
 mod leftovers;
 mod servers;
 
@@ -11,6 +12,7 @@ pub use leftovers::Folder;
 pub use servers::{Postgres, Redis, postgres, redis};
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use barbossa::app::App;
 use barbossa::config::Settings;
@@ -21,6 +23,7 @@ pub struct Town {
     settings: Settings,
     folder: Folder,
     stop: CancellationToken,
+    door: OnceLock<PathBuf>,
 }
 
 impl Town {
@@ -45,7 +48,7 @@ impl Town {
             backup_dir: folder.path().join("backups"),
             ..Settings::default()
         };
-        let town = Self { settings, folder, stop: CancellationToken::new() };
+        let town = Self { settings, folder, stop: CancellationToken::new(), door: OnceLock::new() };
         town.put_marker().await;
         town
     }
@@ -86,6 +89,11 @@ impl Town {
     /// A folder outside the music, on the same file system.
     pub fn outside(&self) -> PathBuf {
         self.folder.path().join("outside")
+    }
+
+    /// The local socket of this town's api, which begins to serve with the first call.
+    pub fn door(&self) -> &Path {
+        self.door.get_or_init(|| door::open(self.settings.clone(), self.folder.path(), self.stop.clone()))
     }
 
     /// Cancelled when the town ends.
