@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_postgres::Row;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -132,7 +132,7 @@ struct JobPage {
 }
 
 /// Jobs, the newest first.
-#[utoipa::path(get, path = "/jobs", tag = "jobs", extensions(("x-role" = json!("admin"))), params(Which),
+#[utoipa::path(get, path = "/jobs", tag = "jobs", extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = JobPage)))]
 async fn list_jobs(State(app): State<App>, _: Admin, Query(which): Query<Which>) -> Result<Json<JobPage>> {
     let given = |text: Option<String>| text.filter(|t| !t.is_empty() && !t.contains('\0'));

@@ -243,6 +243,24 @@ async fn root_hearts_for_a_person_and_the_library_is_shown_as_they_see_it() {
 }
 
 #[tokio::test]
+async fn the_shell_is_offered_the_real_names() {
+    let town = Town::new().await;
+    people(&town).await;
+    let tab = |words: &[&str]| {
+        let mut command = barbossa(&town);
+        command.env("COMPLETE", "bash").env("_CLAP_IFS", "\n").args(["--", "barbossa"]).args(words);
+        run(command.env("_CLAP_COMPLETE_INDEX", words.len().to_string()))
+    };
+    let (code, out, err) = tab(&["user", "remove", ""]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.lines().any(|l| l == "Ada") && out.lines().any(|l| l == "Bob"), "{out}");
+    let (_, out, _) = tab(&["user", "remove", "B"]);
+    assert!(!out.contains("Ada") && out.contains("Bob"), "{out}");
+    let (_, out, _) = tab(&["lib"]);
+    assert_eq!(out.trim(), "library");
+}
+
+#[tokio::test]
 async fn jobs_are_listed_shown_cancelled_and_tried_again() {
     let town = Town::new().await;
     people(&town).await;

@@ -28,7 +28,11 @@ impl Home {
     pub async fn new() -> Self {
         let town = Town::new().await;
         let app = town.app();
-        let registry = Registry::new().with::<Adopt>().with::<ReadEssences>().with::<ReconcileLinks>();
+        let registry = Registry::new()
+            .with::<Adopt>()
+            .with::<PreviewAdoption>()
+            .with::<ReadEssences>()
+            .with::<ReconcileLinks>();
         let worker = Worker::new(app.clone(), registry, &[Queue::Imports, Queue::Maintenance], 2);
         let stop = town.stop();
         tokio::spawn(async move { worker.run(stop).await });

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 
 use super::adopt::RescanArgs;
 use super::browse::{Browse, HeartArgs};
+use super::complete;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
 use super::login::Auth;
+use super::trash::Trash;
 use super::wire::WireArgs;
 use crate::jobs::Queue;
 
@@ -203,6 +206,7 @@ pub enum User {
     /// Remove a user and their folder of links; the music stays
     Remove {
         /// Their name
+        #[arg(add = ArgValueCandidates::new(complete::users))]
         name: String,
         /// Do not ask
         #[arg(long)]
@@ -211,6 +215,7 @@ pub enum User {
     /// Make a user an admin, or a member again
     Update {
         /// Their name
+        #[arg(add = ArgValueCandidates::new(complete::users))]
         name: String,
         /// Whether they may manage users, settings and deletions
         #[arg(long, action = clap::ArgAction::Set, value_name = "true|false")]
@@ -219,6 +224,7 @@ pub enum User {
     /// Give a user another password, and end their sessions
     Password {
         /// Their name
+        #[arg(add = ArgValueCandidates::new(complete::users))]
         name: String,
         /// Take the password from the first line of standard input
         #[arg(long)]
@@ -294,6 +300,7 @@ pub enum Edit {
     /// Make everything what it was before an edit; undoing that does it again
     Undo {
         /// Its number, as `barbossa edit list` shows it
+        #[arg(add = ArgValueCandidates::new(complete::edits))]
         id: i64,
         #[command(flatten)]
         how: HowArgs,
@@ -469,6 +476,7 @@ pub enum Review {
     /// Show one: what it is taken for and why, its files, and what the library has beside them
     Show {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
         id: i64,
         #[command(flatten)]
         output: Output,
@@ -478,6 +486,7 @@ pub enum Review {
     /// Set it aside for good: into import/rejected, with the reason beside it
     Reject {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
         id: i64,
         /// Why
         #[arg(long)]
@@ -491,6 +500,7 @@ pub enum Review {
     /// Bring one back that was rejected, came twice or failed
     PutBack {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
         id: i64,
         #[command(flatten)]
         output: Output,
@@ -498,6 +508,7 @@ pub enum Review {
     /// Undo what was decided last: back to review, as it was
     Undo {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
         id: i64,
         #[command(flatten)]
         output: Output,
@@ -507,6 +518,7 @@ pub enum Review {
 #[derive(Debug, Args)]
 pub struct ApproveArgs {
     /// Its id
+    #[arg(add = ArgValueCandidates::new(complete::reviews))]
     pub id: i64,
     /// The album artist, instead of the one that was suggested
     #[arg(long)]
@@ -531,60 +543,6 @@ pub struct ApproveArgs {
     pub extend: bool,
     #[command(flatten)]
     pub output: Output,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Trash {
-    /// List it, the newest first
-    List {
-        /// Only of this kind
-        #[arg(long, value_parser = ["replaced", "deleted", "duplicate"])]
-        kind: Option<String>,
-        /// Only where artist or title holds this
-        #[arg(long, default_value = "", hide_default_value = true)]
-        find: String,
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
-        limit: u16,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Show one with its files
-    Show {
-        /// Its id
-        id: i64,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Bring things back to where they were
-    Restore {
-        /// Their ids
-        #[arg(required = true)]
-        ids: Vec<i64>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Remove one for good
-    Remove {
-        /// Its id
-        id: i64,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Remove for good what is older than trash.keep_days
-    Empty {
-        /// All of it, not only what is old
-        #[arg(long)]
-        all: bool,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        output: Output,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use clap::CommandFactory;
-use clap_complete::Shell;
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::args::{Cli, Gen};
 use super::exit::Status;
@@ -27,8 +27,13 @@ fn manuals(dir: &Path) -> anyhow::Result<Status> {
 
 fn completions(dir: &Path) -> anyhow::Result<Status> {
     std::fs::create_dir_all(dir)?;
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        clap_complete::generate_to(shell, &mut Cli::command(), "barbossa", dir)?;
+    // Each asks the program itself, which knows the names: see `complete`.
+    let shells: [(&dyn EnvCompleter, &str); 3] =
+        [(&Bash, "barbossa.bash"), (&Zsh, "_barbossa"), (&Fish, "barbossa.fish")];
+    for (shell, file) in shells {
+        let mut script = Vec::new();
+        shell.write_registration("COMPLETE", "barbossa", "barbossa", "barbossa", &mut script)?;
+        std::fs::write(dir.join(file), script)?;
     }
     Ok(Status::Done)
 }

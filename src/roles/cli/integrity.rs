@@ -1,9 +1,11 @@
 //! `barbossa integrity`: what was verified, what is damaged, and the ways back.
 
 use clap::Subcommand;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, from_value, json};
 
 use super::args::Output;
+use super::complete;
 use super::exit::Status;
 use super::terminal;
 use super::wire::Wire;
@@ -29,6 +31,7 @@ pub enum Integrity {
     /// Put a good copy in the place of a damaged file, which goes into the trash
     Repair {
         /// The damage's id
+        #[arg(add = ArgValueCandidates::new(complete::damages))]
         id: i64,
         #[command(flatten)]
         output: Output,
@@ -36,6 +39,7 @@ pub enum Integrity {
     /// Take a file as it is now; one that is missing leaves the library
     Accept {
         /// The damage's id
+        #[arg(add = ArgValueCandidates::new(complete::damages))]
         id: i64,
         #[command(flatten)]
         output: Output,

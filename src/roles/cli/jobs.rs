@@ -1,9 +1,11 @@
 //! `barbossa jobs`: what waits, runs and failed; cancel, and try again.
 
 use clap::Subcommand;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
 
 use super::args::Output;
+use super::complete;
 use super::exit::Status;
 use super::terminal::{count, print, print_json, table, text_of, time_of};
 use super::wire::{Wire, encoded};
@@ -29,6 +31,7 @@ pub enum Jobs {
     /// Show one
     Show {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::jobs))]
         id: i64,
         #[command(flatten)]
         output: Output,
@@ -36,11 +39,13 @@ pub enum Jobs {
     /// End one; one that runs ends at its next safe place
     Cancel {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::jobs))]
         id: i64,
     },
     /// Give one that failed or was cancelled all its attempts again
     Retry {
         /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::jobs))]
         id: i64,
     },
 }

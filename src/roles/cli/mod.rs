@@ -5,6 +5,7 @@ mod args;
 mod backup;
 mod browse;
 mod check;
+mod complete;
 mod desk;
 mod doctor;
 mod edit;
@@ -41,6 +42,7 @@ use crate::lifecycle::PassedSocket;
 
 /// Runs what the command line asks for. `sockets` are those that systemd passed.
 pub fn run(sockets: Vec<PassedSocket>) -> ExitCode {
+    complete::answer_shell();
     let Cli { command, wire } = Cli::parse();
     let done = match command {
         Command::Api => return role::api(sockets),

@@ -1,11 +1,72 @@
 //! `barbossa trash`, and what leads into it: `barbossa library delete`.
 
+use clap::Subcommand;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
 
-use super::args::{self, Output, Trash};
+use super::args::{self, Output};
+use super::complete;
 use super::exit::{Status, failure};
 use super::terminal::{bytes, confirmed, count, print, print_json, spinner, table, text_of, time_of};
 use super::wire::{Wire, encoded};
+
+/// What may be asked of it.
+#[derive(Debug, Subcommand)]
+pub enum Trash {
+    /// List it, the newest first
+    List {
+        /// Only of this kind
+        #[arg(long, value_parser = ["replaced", "deleted", "duplicate"])]
+        kind: Option<String>,
+        /// Only where artist or title holds this
+        #[arg(long, default_value = "", hide_default_value = true)]
+        find: String,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one with its files
+    Show {
+        /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::trash))]
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring things back to where they were
+    Restore {
+        /// Their ids
+        #[arg(required = true)]
+        #[arg(add = ArgValueCandidates::new(complete::trash))]
+        ids: Vec<i64>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Remove one for good
+    Remove {
+        /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::trash))]
+        id: i64,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Remove for good what is older than trash.keep_days
+    Empty {
+        /// All of it, not only what is old
+        #[arg(long)]
+        all: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+}
 
 pub async fn run(wire: Wire, command: Trash) -> anyhow::Result<Status> {
     match command {
@@ -191,7 +252,10 @@ pub async fn delete(
         args::Thing::Artist => ("artists", "artist", "name"),
         args::Thing::Track => ("tracks", "track", "title"),
     };
-    let name = text_of(&wire.get(&format!("/api/{room}/{id}")).await?[named]);
+    let found = wire.get(&format!("/api/{room}/{id}")).await?;
+    let by = found["artist_name"].as_str().or(found["artist"]["name"].as_str());
+    let by = by.map(|artist| format!(" by {artist}")).unwrap_or_default();
+    let name = format!("{}{by}", text_of(&found[named]));
     if !yes && !confirmed(format_args!("Move the {noun} {name} into the trash?"))? {
         return Err(failure(Status::Failed, "Nothing was deleted."));
     }

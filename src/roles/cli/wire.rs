@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use http::Method;
 use indicatif::ProgressBar;
 use reqwest::StatusCode;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use super::exit::{Status, failure};
 use super::terminal::complain;
-use super::{desk, login};
+use super::{complete, desk, login};
 use crate::auth::AS_USER;
 use crate::integrations;
 
@@ -49,6 +50,7 @@ pub struct WireArgs {
     pub cacert: Option<std::path::PathBuf>,
     /// As root: for this person, with their rights
     #[arg(long = "as", global = true, value_name = "NAME", env = "BARBOSSA_AS", help_heading = "Connection")]
+    #[arg(add = ArgValueCandidates::new(complete::users))]
     pub as_user: Option<String>,
 }
 
@@ -80,7 +82,7 @@ where
 }
 
 impl Wire {
-    fn open(args: &WireArgs) -> anyhow::Result<Self> {
+    pub fn open(args: &WireArgs) -> anyhow::Result<Self> {
         let login = login::read()?;
         let named = args.url.as_deref().filter(|url| !url.is_empty());
         let address = match (named, &login) {
