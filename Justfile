@@ -16,7 +16,7 @@ machine := python + " tests/machine/machine.py"
 debian_packages := """
     git gcc libc6-dev ffmpeg libchromaprint-tools postgresql redis-server
     mmdebstrap debian-archive-keyring systemd-container iproute2 util-linux
-    dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest curl wrk
+    dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest python3-venv curl wrk
     rsync unzip zip bindfs strace
 """
 # One profile for everything, so that each dependency is compiled once.
@@ -73,6 +73,15 @@ setup:
         has_rust
     fi
     mkdir -p {{ quote(cache) }} "$CARGO_TARGET_DIR"
+    # What holds the running server to its OpenAPI document; in a folder of its own, by the exact versions and hashes.
+    contract={{ quote(cache / "contract") }}
+    if ! cmp --silent tests/contract/requirements.txt "$contract/requirements.txt"; then
+        echo "installing schemathesis"
+        rm -rf "$contract"
+        {{ python }} -m venv "$contract"
+        "$contract/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/contract/requirements.txt
+        cp tests/contract/requirements.txt "$contract/requirements.txt"
+    fi
     # Cargo gives our own crate the same file names in every checkout, and would take another checkout's newer build for ours.
     if [ "$(cat "$CARGO_TARGET_DIR/checkout" 2>/dev/null)" != "$PWD" ]; then
         cargo clean --quiet --release --package barbossa 2>/dev/null || true
@@ -105,6 +114,10 @@ docs:
 # Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
 it *NAME: setup
     cargo test {{ profile }} --features failpoints -- {{ NAME }}
+
+# Hold the running server to its OpenAPI document, as a member and as an admin, for SECONDS each
+contract SECONDS="300": setup
+    BARBOSSA_CONTRACT_SECONDS={{ SECONDS }} cargo test {{ profile }} --features failpoints --test it -- contract:: --nocapture
 
 # Random lives against the model (tests/it/model), a new seed each time, until something breaks or MINUTES are over
 soak MINUTES="60" STEPS="20000": setup

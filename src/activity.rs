@@ -75,6 +75,7 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
     /// At most so many.
     #[serde(default = "one_hundred")]
@@ -146,7 +147,7 @@ impl Which {
 }
 
 /// What everybody did, the newest first.
-#[utoipa::path(get, path = "/admin/activity", tag = "activity", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(get, path = "/admin/activity", tag = "activity", params(Which), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Lines)))]
 async fn all_activity(
     State(app): State<App>,
@@ -159,7 +160,7 @@ async fn all_activity(
 }
 
 /// What I did, the newest first.
-#[utoipa::path(get, path = "/me/activity", tag = "activity", responses((status = 200, body = Lines)))]
+#[utoipa::path(get, path = "/me/activity", tag = "activity", params(Which), responses((status = 200, body = Lines)))]
 async fn my_activity(
     State(app): State<App>,
     Person(user): Person,

@@ -79,6 +79,8 @@ pub struct Api {
     pub public_url: String,
     /// How many days a session lives after its last use.
     pub session_days: u32,
+    /// How much one person may ask; 0: without limit.
+    pub requests_per_minute: u32,
 }
 
 /// `[worker]`
@@ -206,7 +208,12 @@ impl Default for Settings {
             redis_url: "redis+unix:///run/barbossa-redis/redis.sock".into(),
             log_level: "info".into(),
             backup_dir: "/var/lib/barbossa/backups".into(),
-            api: Api { cors_origins: Vec::new(), public_url: String::new(), session_days: 30 },
+            api: Api {
+                cors_origins: Vec::new(),
+                public_url: String::new(),
+                session_days: 30,
+                requests_per_minute: 600_000,
+            },
             worker: Worker { concurrency: 4 },
             imports: Imports {
                 settle_seconds: 3,

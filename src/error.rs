@@ -106,6 +106,7 @@ impl Error {
             Self::TooMany { .. } => "too_many_requests",
             Self::Unavailable(_) => "unavailable",
             _ if self.is_database_away() => "unavailable",
+            _ if self.is_text_refused() => "invalid",
             Self::Database(_) | Self::Pool(_) | Self::Io(_) | Self::Internal(_) => "internal",
         }
     }
@@ -118,6 +119,12 @@ impl Error {
             Self::Pool(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether a text that a client sent holds what PostgreSQL cannot keep: a NUL character.
+    fn is_text_refused(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        matches!(error.code().map(tokio_postgres::error::SqlState::code), Some("22021" | "22P05"))
     }
 
     /// The name of the constraint that refused the rows, if one did.
@@ -139,6 +146,7 @@ impl Error {
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ if self.is_database_away() => StatusCode::SERVICE_UNAVAILABLE,
+            _ if self.is_text_refused() => StatusCode::BAD_REQUEST,
             Self::Database(_) | Self::Pool(_) | Self::Io(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -172,6 +180,7 @@ impl IntoResponse for Error {
             e if status == StatusCode::SERVICE_UNAVAILABLE && e.is_database_away() => {
                 Detail::Sentence("The database is away. Try again in a moment.".into())
             }
+            e if e.is_text_refused() => Detail::Sentence("A text holds a NUL character.".into()),
             _ if status == StatusCode::INTERNAL_SERVER_ERROR => {
                 Detail::Sentence("Something went wrong. The journal has the details.".into())
             }

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::session::find_by_id;
 use super::ticket::{Purpose, user_of_ticket};
-use super::{Account, find_by_token, find_user, find_user_by_name};
+use super::{Account, Meter, find_by_token, find_user, find_user_by_name};
 use crate::app::{App, Via};
 use crate::error::{Error, Result};
 
@@ -90,7 +90,12 @@ impl FromRequestParts<App> for User {
             None => known(app, parts.extensions.get().copied(), &parts.headers).await?,
         };
         match known {
-            Known::User(user) => Ok(user),
+            Known::User(user) => {
+                if let (Some(meter), Some(id)) = (parts.extensions.get::<Meter>(), user.row()) {
+                    meter.count(app, id).await?;
+                }
+                Ok(user)
+            }
             Known::Wrong => Err(Error::Unauthenticated("Invalid or expired token")),
             Known::Nobody => Err(Error::Unauthenticated("Missing authentication")),
         }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -116,25 +117,22 @@ async fn logout(
 
 /// Who asks. Root at the local socket has neither a row nor a day when it was made.
 #[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-enum Me {
-    Account(Account),
-    #[schema(title = "Root")]
-    Root {
-        id: (),
-        username: &'static str,
-        is_admin: bool,
-        created_at: (),
-    },
+struct Me {
+    id: Option<i64>,
+    username: String,
+    is_admin: bool,
+    created_at: Option<Timestamp>,
 }
 
 /// Who is logged in.
 #[utoipa::path(get, path = "/auth/me", tag = "auth", responses((status = 200, body = Me)))]
 async fn me(State(app): State<App>, user: User) -> Result<axum::Json<Me>> {
-    Ok(axum::Json(match user.row() {
-        Some(id) => Me::Account(find_user(&app.db.get().await?, id).await?),
-        None => Me::Root { id: (), username: "root", is_admin: true, created_at: () },
-    }))
+    let Some(id) = user.row() else {
+        let username = "root".into();
+        return Ok(axum::Json(Me { id: None, username, is_admin: true, created_at: None }));
+    };
+    let Account { id, username, is_admin, created_at } = find_user(&app.db.get().await?, id).await?;
+    Ok(axum::Json(Me { id: Some(id), username, is_admin, created_at: Some(created_at) }))
 }
 
 #[derive(Deserialize, ToSchema)]

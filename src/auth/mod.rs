@@ -8,6 +8,7 @@ mod client;
 pub mod http;
 mod name;
 mod password;
+mod rate;
 mod session;
 mod throttle;
 mod ticket;
@@ -16,6 +17,7 @@ mod user;
 pub use access::{AS_USER, Admin, By, Person, User};
 pub use client::Client;
 pub use name::{name_key, valid_name};
+pub use rate::{Allowance, Meter};
 pub use session::{
     Session, end_other_sessions, end_session, end_sessions_of, find_by_token, forget_expired_sessions,
     forget_remembered, sessions_of, start_session,

@@ -60,6 +60,21 @@ impl Purpose {
 /// # Errors
 /// `Conflict` while another run is at it; `Database` when PostgreSQL is away; else what `pg_dump` or the disk said.
 pub async fn run(app: &App, purpose: Purpose, tools: Option<Tools>, tell: impl Fn(Step)) -> Result<Made> {
+    run_as(app, None, purpose, tools, tell).await
+}
+
+/// The same for a row that was made when it was asked for.
+pub(super) async fn make_as(app: &App, id: i64) -> Result<Made> {
+    run_as(app, Some(id), Purpose::Routine, None, |_| {}).await
+}
+
+async fn run_as(
+    app: &App,
+    asked: Option<i64>,
+    purpose: Purpose,
+    tools: Option<Tools>,
+    tell: impl Fn(Step),
+) -> Result<Made> {
     let started = Instant::now();
     let dir = &app.settings.backup_dir;
     let client = app.db.get().await?;
@@ -73,7 +88,11 @@ pub async fn run(app: &App, purpose: Purpose, tools: Option<Tools>, tell: impl F
     let tables = record::tables(&client).await?;
     // Before the first migrations there is no table to write it down in.
     let has_history = tables.iter().any(|t| t == "backup");
-    let id = if has_history { Some(record::begin(&client, &dir.display().to_string()).await?) } else { None };
+    let id = match asked {
+        Some(id) => Some(id),
+        None if has_history => Some(record::begin(&client, &dir.display().to_string()).await?),
+        None => None,
+    };
     let tools = match tools {
         Some(tools) => tools,
         None => Tools::for_server(record::server_major(&client).await?),

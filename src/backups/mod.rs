@@ -5,10 +5,14 @@
 //! is the retention's to decide, which counts verified ones (a later issue).
 
 mod file;
+mod http;
 mod make;
+mod make_backup;
 mod record;
 mod tools;
 
+pub use http::routes;
 pub use make::{Made, Purpose, Step, run};
+pub use make_backup::MakeBackup;
 pub use record::{Backup, list};
 pub use tools::{Connection, Tools};

@@ -13,6 +13,8 @@ pub struct Backup {
     pub id: i64,
     /// `running`, `verified`, `failed`.
     pub state: String,
+    /// The folder.
+    pub destination: String,
     /// The dump.
     pub path: Option<String>,
     /// Its size.
@@ -27,14 +29,18 @@ pub struct Backup {
     pub finished_at: Option<Timestamp>,
 }
 
-const LIST: &str = "select id, state, path, size_bytes, encode(sha256, 'hex'), error, started_at, finished_at
+const LIST: &str =
+    "select id, state, path, size_bytes, encode(sha256, 'hex'), error, started_at, finished_at,
+        destination
     from backup order by started_at desc, id desc limit $1";
 const TABLES: &str = "select tablename::text from pg_tables where schemaname = current_schema() order by 1";
 const VERSION: &str = "select current_setting('server_version_num')::int / 10000";
 const BEGIN: &str = "insert into backup (destination) values ($1) returning id";
 const FORGET_DEAD: &str =
     "update backup set state = 'failed', error = 'It was interrupted.', finished_at = now()
-    where state = 'running' and destination = $1";
+    where state = 'running' and destination = $1 and not exists (
+        select from job where kind = 'backups.make_backup' and unique_key = backup.id::text
+            and job.state in ('available', 'running'))";
 const VERIFIED: &str =
     "update backup set state = 'verified', path = $2, size_bytes = $3, sha256 = $4, finished_at = now()
     where id = $1";
@@ -52,6 +58,7 @@ pub async fn list(client: &impl Sql, limit: i64) -> Result<Vec<Backup>> {
         error: row.get(5),
         started_at: row.get(6),
         finished_at: row.get(7),
+        destination: row.get(8),
     });
     Ok(backups.collect())
 }
@@ -64,6 +71,11 @@ pub(super) async fn tables(client: &impl Sql) -> Result<Vec<String>> {
 /// PostgreSQL's major version.
 pub(super) async fn server_major(client: &impl Sql) -> Result<u32> {
     Ok(client.row(VERSION, &[]).await?.get::<_, i32>(0).unsigned_abs())
+}
+
+/// A row for one that was asked for and will be made soon.
+pub(super) async fn ask(client: &impl Sql, destination: &str) -> Result<i64> {
+    Ok(client.row(BEGIN, &[&destination]).await?.get(0))
 }
 
 /// A new row. Whoever has the folder's lock knows that what still runs there, runs no more.

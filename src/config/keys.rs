@@ -82,6 +82,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Number(|s| &mut s.api.session_days, 1..=3650),
     },
     Key {
+        name: "api.requests_per_minute",
+        env: None,
+        meaning: "Requests that one person may send in a minute; 0: as many as they like.",
+        field: Field::Number(|s| &mut s.api.requests_per_minute, 0..=1_000_000_000),
+    },
+    Key {
         name: "worker.concurrency",
         env: None,
         meaning: "Jobs that one worker process runs at once.",

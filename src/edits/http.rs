@@ -81,6 +81,7 @@ struct Journal {
 
 /// `?preview=true`: say what would change, and change nothing.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct How {
     /// Say what would change, and change nothing.
     #[serde(default)]
@@ -88,7 +89,7 @@ struct How {
 }
 
 /// Changes an album's metadata.
-#[utoipa::path(put, path = "/metadata/albums/{id}", tag = "edits", responses((status = 200, body = EditAnswer),
+#[utoipa::path(put, path = "/metadata/albums/{id}", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
     (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn edit_album(
     State(app): State<App>,
@@ -108,14 +109,15 @@ struct Several {
     /// Which.
     #[schema(min_items = 1, max_items = 200)]
     ids: Vec<i64>,
+    /// And the fields of `AlbumChange`.
     #[serde(flatten)]
-    #[schema(value_type = AlbumChange)]
+    #[schema(value_type = Object)]
     change: serde_json::Map<String, Value>,
 }
 
 /// Makes one change to several albums.
-#[utoipa::path(put, path = "/metadata/albums", tag = "edits", responses((status = 200, body = EditAnswer),
-    (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
+#[utoipa::path(put, path = "/metadata/albums", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
+    (status = 202, body = EditAnswer), (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn edit_albums(
     State(app): State<App>,
     user: User,
@@ -132,7 +134,7 @@ async fn edit_albums(
 }
 
 /// Changes a track's metadata; the same as `/metadata/tracks/{id}`.
-#[utoipa::path(put, path = "/tracks/{id}/metadata", tag = "edits", responses((status = 200, body = EditAnswer),
+#[utoipa::path(put, path = "/tracks/{id}/metadata", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
     (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn edit_metadata_of_track(
     app: State<App>,
@@ -145,7 +147,7 @@ async fn edit_metadata_of_track(
 }
 
 /// Changes a track's metadata.
-#[utoipa::path(put, path = "/metadata/tracks/{id}", tag = "edits", responses((status = 200, body = EditAnswer),
+#[utoipa::path(put, path = "/metadata/tracks/{id}", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
     (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn edit_track(
     State(app): State<App>,
@@ -158,7 +160,7 @@ async fn edit_track(
 }
 
 /// Renames an artist, and with it folders and tags.
-#[utoipa::path(put, path = "/metadata/artists/{id}", tag = "edits", responses((status = 200, body = EditAnswer),
+#[utoipa::path(put, path = "/metadata/artists/{id}", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
     (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn edit_artist(
     State(app): State<App>,
@@ -171,7 +173,7 @@ async fn edit_artist(
 }
 
 /// Writes into the files' tags what the rows say.
-#[utoipa::path(post, path = "/metadata/albums/{id}/write-tags", tag = "edits", responses((status = 200, body = EditAnswer),
+#[utoipa::path(post, path = "/metadata/albums/{id}/write-tags", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
     (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn write_tags(
     State(app): State<App>,
@@ -183,7 +185,7 @@ async fn write_tags(
 }
 
 /// Makes everything again what it was before an edit.
-#[utoipa::path(post, path = "/edits/{id}/undo", tag = "edits", responses((status = 200, body = EditAnswer),
+#[utoipa::path(post, path = "/edits/{id}/undo", tag = "edits", params(How), responses((status = 200, body = EditAnswer),
     (status = 202, body = EditAnswer), (status = 409, body = Problem)))]
 async fn undo_edit(
     State(app): State<App>,
@@ -250,6 +252,7 @@ pub fn shown(draft: &Draft) -> Value {
 
 /// `?entity=album&id=7&limit=50&before=123`
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
     /// `artist`, `album` or `track`.
     entity: Option<String>,
@@ -263,7 +266,7 @@ struct Which {
 }
 
 /// The journal of edits, the newest first.
-#[utoipa::path(get, path = "/edits", tag = "edits", responses((status = 200, body = Journal)))]
+#[utoipa::path(get, path = "/edits", tag = "edits", params(Which), responses((status = 200, body = Journal)))]
 async fn list_edits(
     State(app): State<App>,
     _: User,

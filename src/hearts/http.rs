@@ -73,7 +73,7 @@ async fn relink(
 // -- the user's own library
 
 /// Hearted albums, the newest heart first.
-#[utoipa::path(get, path = "/me/library", tag = "my library", responses((status = 200, body = LovedAlbums<'_>)))]
+#[utoipa::path(get, path = "/me/library", tag = "my library", params(PageQuery), responses((status = 200, body = LovedAlbums<'_>)))]
 async fn my_albums(
     State(app): State<App>,
     Person(user): Person,
@@ -84,7 +84,7 @@ async fn my_albums(
 }
 
 /// Artists with a hearted album or track.
-#[utoipa::path(get, path = "/me/library/artists", tag = "my library", responses((status = 200, body = Page<Artists>)))]
+#[utoipa::path(get, path = "/me/library/artists", tag = "my library", params(PageQuery), responses((status = 200, body = Page<Artists>)))]
 async fn my_artists(
     State(app): State<App>,
     Person(user): Person,
@@ -104,7 +104,7 @@ async fn my_albums_of_artist(
 }
 
 /// The tracks of hearted albums and those hearted by themselves, the newest heart first.
-#[utoipa::path(get, path = "/me/library/tracks", tag = "my library", responses((status = 200, body = Tracks)))]
+#[utoipa::path(get, path = "/me/library/tracks", tag = "my library", params(PageQuery), responses((status = 200, body = Tracks)))]
 async fn my_tracks(
     State(app): State<App>,
     Person(user): Person,

@@ -48,6 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// `?status&before&limit`
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
     /// `pending` (when it is not said), `approved`, `rejected`, `failed` or `duplicate`.
     status: Option<String>,
@@ -69,7 +70,7 @@ impl Which {
 }
 
 /// Imports that wait for a person, or have waited, the newest first.
-#[utoipa::path(get, path = "/import/review", tag = "review", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(get, path = "/import/review", tag = "review", params(Which), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Vec<Review>)))]
 async fn list_reviews(
     State(app): State<App>,
@@ -81,7 +82,7 @@ async fn list_reviews(
 }
 
 /// Imports that failed, the newest first.
-#[utoipa::path(get, path = "/import/review/failed", tag = "review", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(get, path = "/import/review/failed", tag = "review", params(Which), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Vec<Review>)))]
 async fn failed_reviews(
     State(app): State<App>,

@@ -19,6 +19,7 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Which {
     /// `waiting`, `planned`, …, `done`, `review`, `rejected`, `duplicate`, `failed`.
     state: Option<String>,
@@ -35,7 +36,7 @@ fn fifty() -> i64 {
 }
 
 /// Imports, the newest first: an admin's view of all, a member's of their own.
-#[utoipa::path(get, path = "/import", tag = "import", responses((status = 200, body = Vec<Shown>)))]
+#[utoipa::path(get, path = "/import", tag = "import", params(Which), responses((status = 200, body = Vec<Shown>)))]
 async fn list_imports(
     State(app): State<App>,
     user: User,

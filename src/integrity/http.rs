@@ -45,6 +45,7 @@ async fn integrity(State(app): State<App>, _: Admin) -> Result<Json<Summary>> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Page {
     /// At most so many.
     #[serde(default = "one_hundred")]
@@ -67,7 +68,7 @@ fn one_hundred() -> i64 {
 }
 
 /// Damaged files with their ways back, the newest first.
-#[utoipa::path(get, path = "/admin/integrity/damages", tag = "integrity", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(get, path = "/admin/integrity/damages", tag = "integrity", params(Page), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Damages)))]
 async fn list_damages(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Result<Json<Damages>> {
     if !(1..=500).contains(&page.limit) {

@@ -36,13 +36,14 @@ const FORGET: &str = "delete from picture where path = $1";
 
 /// `?size=200` or `?size=600`; without it, the whole picture.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Size {
     /// The longer side in pixels, 200 or 600; the whole picture when it is not said.
     size: Option<u32>,
 }
 
 /// An album's cover.
-#[utoipa::path(get, path = "/albums/{id}/artwork", tag = "files", responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
+#[utoipa::path(get, path = "/albums/{id}/artwork", tag = "files", params(Size), responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
 pub async fn album_artwork(
     State(app): State<App>,
     _: User,
@@ -55,7 +56,7 @@ pub async fn album_artwork(
 }
 
 /// An artist's portrait, else the cover of the first album.
-#[utoipa::path(get, path = "/artists/{id}/artwork", tag = "files", responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
+#[utoipa::path(get, path = "/artists/{id}/artwork", tag = "files", params(Size), responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
 pub async fn artist_artwork(
     State(app): State<App>,
     _: User,

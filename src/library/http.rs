@@ -12,7 +12,7 @@ use super::artist::{Artist, Artists};
 use super::page::{Page, PageQuery, number};
 use super::search::{self, Found, Kind, Unified};
 use super::track::{Track, Tracks};
-use super::{artwork, page, reports, stream};
+use super::{artwork, page, reports, statistics, stream};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
@@ -39,10 +39,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(search_all))
         .routes(routes!(search_unified))
         .merge(reports::routes())
+        .merge(statistics::routes())
 }
 
 /// All artists, by sort name.
-#[utoipa::path(get, path = "/artists", tag = "library", responses((status = 200, body = Page<Artists>)))]
+#[utoipa::path(get, path = "/artists", tag = "library", params(PageQuery), responses((status = 200, body = Page<Artists>)))]
 async fn artists(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
     let asked = query.check()?;
     Ok(page::json(&Artists::page(&app.db.get().await?, user.id, &asked).await?))
@@ -63,7 +64,7 @@ async fn albums_of_artist(State(app): State<App>, user: User, Path(id): Path<i64
 }
 
 /// All albums, by title.
-#[utoipa::path(get, path = "/albums", tag = "library", responses((status = 200, body = Page<Albums>)))]
+#[utoipa::path(get, path = "/albums", tag = "library", params(PageQuery), responses((status = 200, body = Page<Albums>)))]
 async fn albums(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
     let asked = query.check()?;
     Ok(page::json(&Albums::page(&app.db.get().await?, user.id, &asked).await?))
@@ -91,6 +92,7 @@ async fn track(State(app): State<App>, user: User, Path(id): Path<i64>) -> Resul
 
 /// `?q&type&limit&include_external`
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct SearchQuery {
     /// What was typed, in any script.
     #[param(required, value_type = String, min_length = 1, max_length = 1000)]
@@ -137,7 +139,7 @@ fn kind(name: &str) -> Option<Kind> {
 }
 
 /// Searches as you type: exact names first, then beginnings, then all that have the words.
-#[utoipa::path(get, path = "/search", tag = "search", responses((status = 200, body = Found)))]
+#[utoipa::path(get, path = "/search", tag = "search", params(SearchQuery), responses((status = 200, body = Found)))]
 async fn search_all(
     State(app): State<App>,
     user: User,
@@ -156,7 +158,7 @@ async fn search_all(
 }
 
 /// Searches here, and elsewhere when nothing is here.
-#[utoipa::path(get, path = "/search/unified", tag = "search", responses((status = 200, body = Unified<'_>)))]
+#[utoipa::path(get, path = "/search/unified", tag = "search", params(SearchQuery), responses((status = 200, body = Unified<'_>)))]
 async fn search_unified(
     State(app): State<App>,
     user: User,

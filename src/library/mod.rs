@@ -30,6 +30,7 @@ mod reports;
 mod replace;
 mod search;
 mod serve;
+mod statistics;
 mod stream;
 mod thumbnails;
 mod track;

@@ -35,6 +35,7 @@ pub struct Page<T> {
 
 /// `?page&limit&cursor&letter&artist_id`, as sent: texts, so that each can be refused by name.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Which page, from 1; `cursor` is better in a list that changes.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 1_000_000)]

@@ -35,6 +35,7 @@ struct Report<T> {
 
 /// `?why&limit&cursor`
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ReportQuery {
     /// Only this part of the report: `essence`, `recording`, `isrc` or `maybe`. Where there are parts.
     why: Option<String>,
@@ -52,7 +53,7 @@ impl ReportQuery {
 }
 
 /// The same music more than once, and what could be freed.
-#[utoipa::path(get, path = "/library/duplicates", tag = "reports", responses((status = 200, body = Report<duplicates::Group>)))]
+#[utoipa::path(get, path = "/library/duplicates", tag = "reports", params(ReportQuery), responses((status = 200, body = Report<duplicates::Group>)))]
 async fn duplicate_tracks(
     State(app): State<App>,
     _: User,
@@ -72,7 +73,7 @@ async fn duplicate_tracks(
 }
 
 /// Albums of which tracks are missing, and which.
-#[utoipa::path(get, path = "/library/incomplete", tag = "reports", responses((status = 200, body = Report<Incomplete>)))]
+#[utoipa::path(get, path = "/library/incomplete", tag = "reports", params(ReportQuery), responses((status = 200, body = Report<Incomplete>)))]
 async fn incomplete_albums(
     State(app): State<App>,
     _: User,

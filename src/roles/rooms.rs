@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, edits, hearts, imports, integrity, library, members, trash};
+use crate::{activity, auth, backups, edits, hearts, imports, integrity, library, members, trash};
 
 /// Beneath `/api`.
 pub fn routes() -> OpenApiRouter<App> {
@@ -21,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(imports::http::routes())
         .merge(integrity::routes())
         .merge(imports::show_http::routes())
+        .merge(backups::routes())
 }
 
 /// The kinds of jobs that there are.
@@ -50,6 +51,7 @@ pub fn jobs() -> Registry {
         .with::<imports::Enrich>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
+        .with::<backups::MakeBackup>()
 }
 
 /// When the clock enqueues what, in UTC.

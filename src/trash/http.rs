@@ -71,6 +71,7 @@ struct TrashPage {
 
 /// `?kind&q&limit&cursor`
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
     /// `replaced`, `deleted` or `duplicate`.
     kind: Option<String>,
@@ -84,7 +85,7 @@ struct ListQuery {
 }
 
 /// What was replaced, deleted or came twice, the newest first.
-#[utoipa::path(get, path = "/trash", tag = "trash", extensions(("x-role" = json!("admin"))), responses((status = 200, body = TrashPage)))]
+#[utoipa::path(get, path = "/trash", tag = "trash", params(ListQuery), extensions(("x-role" = json!("admin"))), responses((status = 200, body = TrashPage)))]
 async fn trash(State(app): State<App>, _: Admin, Query(query): Query<ListQuery>) -> Result<Response> {
     let kind = query.kind.as_deref().filter(|k| !k.is_empty());
     if kind.is_some_and(|k| !["replaced", "deleted", "duplicate"].contains(&k)) {
@@ -158,6 +159,7 @@ fn removed(going: &ItemDetail) -> Value {
 
 /// `?all=true`
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct EmptyQuery {
     /// Everything, not only what has expired.
     #[serde(default)]
@@ -165,7 +167,7 @@ struct EmptyQuery {
 }
 
 /// Removes for good what has expired, or everything.
-#[utoipa::path(post, path = "/trash/empty", tag = "trash", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(post, path = "/trash/empty", tag = "trash", params(EmptyQuery), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn empty_trash(
     State(app): State<App>,
@@ -187,13 +189,14 @@ async fn empty_trash(
 
 /// `?delete_files=true`
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct DeleteQuery {
     /// `false` is refused: files and rows are one here.
     delete_files: Option<bool>,
 }
 
 /// Puts an album into the trash.
-#[utoipa::path(delete, path = "/albums/{id}", tag = "library", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(delete, path = "/albums/{id}", tag = "library", params(DeleteQuery), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn delete_album(
     app: State<App>,
@@ -206,7 +209,7 @@ async fn delete_album(
 }
 
 /// Puts all albums of an artist into the trash.
-#[utoipa::path(delete, path = "/artists/{id}", tag = "library", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(delete, path = "/artists/{id}", tag = "library", params(DeleteQuery), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn delete_artist(
     app: State<App>,
@@ -219,7 +222,7 @@ async fn delete_artist(
 }
 
 /// Puts a track into the trash.
-#[utoipa::path(delete, path = "/tracks/{id}", tag = "library", extensions(("x-role" = json!("admin"))),
+#[utoipa::path(delete, path = "/tracks/{id}", tag = "library", params(DeleteQuery), extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = TrashAnswer), (status = 202, body = TrashAnswer), (status = 409, body = Problem)))]
 async fn delete_track(
     app: State<App>,

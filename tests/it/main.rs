@@ -12,6 +12,8 @@ mod auth;
 mod backup;
 mod cli;
 mod collection;
+mod contract;
+mod conduct;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod enrich;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::auth::{Allowance, Meter};
 use crate::error::Error;
 use crate::health::Waiting;
 use crate::telemetry::REQUEST_ID;
@@ -37,14 +38,19 @@ pub(super) struct Frame {
 }
 
 /// The outermost layer.
-pub(super) async fn frame(State(frame): State<Arc<Frame>>, request: Request, next: Next) -> Response {
+pub(super) async fn frame(State(frame): State<Arc<Frame>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let span = tracing::info_span!("request", request_id = id, http_method = %method, http_path = path);
     let work = async {
         let start = Instant::now();
-        let response = frame.pass(&path, request, next).await;
+        let meter = Meter::default();
+        request.extensions_mut().insert(meter.clone());
+        let mut response = frame.pass(&path, request, next).await;
+        if let Some(allowance) = meter.read() {
+            show(allowance, response.headers_mut());
+        }
         let (status, took) = (response.status().as_u16(), start.elapsed());
         let took_ms = took.as_millis() as u64;
         if took > SLOW {
@@ -64,6 +70,13 @@ pub(super) async fn frame(State(frame): State<Arc<Frame>>, request: Request, nex
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// As the first version promised it.
+fn show(allowance: Allowance, headers: &mut HeaderMap) {
+    headers.insert("x-ratelimit-limit", allowance.limit.into());
+    headers.insert("x-ratelimit-remaining", allowance.remaining.into());
+    headers.insert("x-ratelimit-reset", allowance.reset_at.into());
 }
 
 impl Frame {

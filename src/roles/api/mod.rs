@@ -3,6 +3,7 @@
 //! It is ready as soon as it listens, after one look for PostgreSQL. Without PostgreSQL it answers 503 and goes on asking,
 //! so that `/health` can say what is the matter. Its watchdog is fed when a request to its own router was answered.
 
+mod etag;
 mod frame;
 mod openapi;
 mod serve;
@@ -212,7 +213,8 @@ pub fn behind_all_layers(routes: Router<App>, app: &App, stop: &CancellationToke
 /// The layers, from the innermost to the outermost.
 fn framed(routes: Router<App>, app: &App, stop: &CancellationToken, gate: Gate) -> Router {
     let origins = &app.settings.api.cors_origins;
-    let routes = routes.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(csrf(origins));
+    let routes = routes.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(middleware::from_fn(etag::tag));
+    let routes = routes.layer(csrf(origins));
     let routes = routes.layer(middleware::from_fn(vouch_for_tokens));
     let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
     let frame_state = Arc::new(Frame { stop: stop.clone(), gate });
@@ -239,10 +241,19 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
             header::RANGE,
             HeaderName::from_static("x-request-id"),
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), header::CONTENT_RANGE, header::RETRY_AFTER])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("x-ratelimit-limit"),
+            HeaderName::from_static("x-ratelimit-remaining"),
+            HeaderName::from_static("x-ratelimit-reset"),
+            header::CONTENT_RANGE,
+            header::ETAG,
+            header::RETRY_AFTER,
+        ])
         .max_age(Duration::from_secs(600));
     if origins.iter().any(|origin| origin == "*") {
         return layer.allow_origin(AllowOrigin::any());

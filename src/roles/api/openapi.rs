@@ -87,14 +87,32 @@ pub(super) fn document() -> Value {
 /// What every route of a kind may answer need not be written at each of them.
 fn complete(document: &mut Value) {
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
-        for (_, operation) in item.as_object_mut().into_iter().flatten() {
-            let usual = usual(path, operation);
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            if path.contains("{id}") {
+                let row = json!({"name": "id", "in": "path", "required": true, "description": "Its row.",
+                    "schema": {"type": "integer", "format": "int64", "minimum": 1}});
+                with_parameter(operation, row);
+            }
+            let mut usual = usual(path, operation);
+            if method == "get" && operation["responses"]["200"]["content"].get("application/json").is_some() {
+                usual.push(("304", "As known by `If-None-Match`"));
+            }
             let Some(answers) = operation["responses"].as_object_mut() else { continue };
             for (status, what) in usual {
-                answers.entry(status).or_insert_with(|| problem(what));
+                let answer = || if status == "304" { json!({"description": what}) } else { problem(what) };
+                answers.entry(status).or_insert_with(answer);
             }
         }
     }
+}
+
+/// A handler's argument may have said it already, but not what it is.
+fn with_parameter(operation: &mut Value, parameter: Value) {
+    let Some(operation) = operation.as_object_mut() else { return };
+    let all = operation.entry("parameters").or_insert_with(|| json!([]));
+    let Some(all) = all.as_array_mut() else { return };
+    all.retain(|one| one["name"] != parameter["name"] || one["in"] != parameter["in"]);
+    all.insert(0, parameter);
 }
 
 fn usual(path: &str, operation: &Value) -> Vec<(&'static str, &'static str)> {
@@ -110,8 +128,10 @@ fn usual(path: &str, operation: &Value) -> Vec<(&'static str, &'static str)> {
     if parameters.iter().any(|parameter| parameter["in"] == "path") {
         usual.push(("404", "There is no such thing"));
     }
-    if !parameters.is_empty() || operation.get("requestBody").is_some() {
+    if !is_open || !parameters.is_empty() || operation.get("requestBody").is_some() {
         usual.push(("400", "It cannot be used, and why"));
+    }
+    if !parameters.is_empty() || operation.get("requestBody").is_some() {
         usual.push(("422", "A part of the request does not fit; `detail` names it"));
     }
     if path.starts_with("/api/") {
@@ -256,6 +276,21 @@ mod tests {
             let of_operation = operation["tags"].as_array().unwrap();
             assert!(of_operation.iter().all(|tag| tags.contains(&tag)), "{method} {path}: {of_operation:?}");
         }
+    }
+
+    #[test]
+    fn no_parameter_is_forgotten_or_said_twice() {
+        let document = document();
+        let mut queries = 0;
+        for (path, method, operation) in operations(&document) {
+            let all = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let names: BTreeSet<String> = all.iter().map(|p| format!("{} {}", p["in"], p["name"])).collect();
+            assert_eq!(names.len(), all.len(), "{method} {path}: {all:?}");
+            let in_path = all.iter().filter(|p| p["in"] == "path").count();
+            assert_eq!(in_path, path.matches('{').count(), "{method} {path}");
+            queries += all.iter().filter(|p| p["in"] == "query").count();
+        }
+        assert!(queries > 60, "{queries}");
     }
 
     #[test]

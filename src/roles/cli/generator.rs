@@ -10,6 +10,8 @@ use super::terminal::complain;
 use crate::config::{self, Settings, Sources};
 
 const FILE: &str = "50-barbossa-settings.conf";
+/// The worker has two.
+const FILE_OF_BACKUPS: &str = "51-barbossa-backups.conf";
 const DEFAULT_BACKUP_DIR: &str = "/var/lib/barbossa/backups";
 
 /// What a unit does with a folder.
@@ -17,6 +19,8 @@ const DEFAULT_BACKUP_DIR: &str = "/var/lib/barbossa/backups";
 enum Use {
     Reads,
     Writes,
+    /// Writes there too, and has other work while it is away.
+    MayWrite,
     /// Reads all of it, and writes the staging folder alone.
     Stages,
 }
@@ -35,7 +39,8 @@ pub fn run(normal: &Path) {
     let settings = config::read(&Sources::of_process()).settings;
     for (unit, text) in drop_ins(&settings) {
         let folder = normal.join(format!("{unit}.d"));
-        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(FILE), text));
+        let file = if text.contains(" backup_dir ") { FILE_OF_BACKUPS } else { FILE };
+        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(file), text));
         if let Err(error) = written {
             complain(format_args!("barbossa-generator: {}: {error}", folder.display()));
         }
@@ -53,6 +58,9 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
     if settings.backup_dir != Path::new(DEFAULT_BACKUP_DIR) && is_usable(&settings.backup_dir) {
         let text = drop_in("backup_dir", &settings.backup_dir, Use::Writes);
         drop_ins.extend(BACKUPS.iter().map(|unit| (*unit, text.clone())));
+        // On request, and beside all its other work.
+        let text = drop_in("backup_dir", &settings.backup_dir, Use::MayWrite);
+        drop_ins.push(("barbossa-worker.service", text));
     }
     drop_ins
 }
@@ -67,18 +75,19 @@ fn drop_in(setting: &str, path: &Path, purpose: Use) -> String {
     // One path for all that is written: two would be two mounts, and links between them would fail.
     let writable = match purpose {
         Use::Reads => None,
-        Use::Writes => Some(path.to_owned()),
+        Use::Writes | Use::MayWrite => Some(path.to_owned()),
         Use::Stages => Some(path.join("downloads")),
     };
     let mut text = format!("# From {setting} in /etc/barbossa, by barbossa-generator.\n[Unit]\n");
     // Who writes must not write into the empty folder beneath a disk that is not there; who reads can say so instead.
-    let wanted = if purpose == Use::Reads { "WantsMountsFor" } else { "RequiresMountsFor" };
+    let is_needed = !matches!(purpose, Use::Reads | Use::MayWrite);
+    let wanted = if is_needed { "RequiresMountsFor" } else { "WantsMountsFor" };
     // Writing to a String cannot fail.
     let _ = write!(text, "{wanted}={name}\n\n[Service]\n");
     if is_hidden(path) {
         // The units see no one's home but for this folder in it.
         text.push_str("ProtectHome=tmpfs\n");
-        if purpose != Use::Writes {
+        if !matches!(purpose, Use::Writes | Use::MayWrite) {
             let _ = writeln!(text, "BindReadOnlyPaths={}", if_there(path));
         }
         if let Some(writable) = &writable {
@@ -184,7 +193,10 @@ mod tests {
     #[test]
     fn another_folder_for_backups_is_opened_to_who_makes_them() {
         let settings = Settings { backup_dir: "/mnt/nas/barbossa".into(), ..Settings::default() };
-        let units: Vec<_> = drop_ins(&settings).into_iter().map(|(unit, _)| unit).collect();
-        assert_eq!(units, ["barbossa-backup.service", "barbossa-migrate.service"]);
+        let drop_ins = drop_ins(&settings);
+        let units: Vec<_> = drop_ins.iter().map(|(unit, _)| *unit).collect();
+        assert_eq!(units, ["barbossa-backup.service", "barbossa-migrate.service", "barbossa-worker.service"]);
+        assert!(drop_ins[0].1.contains("RequiresMountsFor"));
+        assert!(drop_ins[2].1.contains("WantsMountsFor") && drop_ins[2].1.contains("ReadWritePaths"));
     }
 }
