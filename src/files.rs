@@ -241,7 +241,7 @@ pub fn hash_file(path: &Path) -> io::Result<blake3::Hash> {
     may_fail("read", path)?;
     let mut file = File::open(path)?;
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 256 * 1024];
+    let mut buffer = vec![0; 128 * 1024];
     loop {
         match file.read(&mut buffer) {
             Ok(0) => return Ok(hasher.finalize()),

@@ -20,6 +20,8 @@ pub mod lifecycle;
 pub mod process;
 /// Link, copy, durable rename, safe resolve beneath a root.
 pub mod files;
+/// The same work on many files, on several threads.
+pub mod parallel;
 /// What is inside a sound file: tags, quality, essence.
 pub mod audio;
 /// What a picture is; made square, made small.

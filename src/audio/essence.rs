@@ -12,8 +12,8 @@ use std::path::Path;
 use super::Unreadable;
 use super::ogg::AudioPackets;
 
-/// One read of the file, one call of the kernel.
-const READ_BYTES: usize = 512 * 1024;
+/// One read of the file, one call of the kernel; what was read is still in the processor's cache when it is hashed.
+const READ_BYTES: usize = 128 * 1024;
 
 /// What a reading of the whole file gives.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "imports", sql: include_str!("migrations/0005_imports.sql") },
     Migration { version: 6, name: "edits", sql: include_str!("migrations/0006_edits.sql") },
     Migration { version: 7, name: "integrity", sql: include_str!("migrations/0007_integrity.sql") },
+    Migration { version: 8, name: "quick_essences", sql: include_str!("migrations/0008_quick_essences.sql") },
 ];
 
 /// The version of the schema that this program was built for.

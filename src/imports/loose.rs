@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::inbox::{self, PENDING};
+use super::require_library;
 use super::settle::{self, Rest};
 use super::tree::{Entry, Kind};
-use super::{parallel, require_library};
 use crate::audio;
 use crate::error::Result;
 use crate::files::{self, safe_component};
 use crate::jobs::{Context, Job, Outcome, Queue};
 use crate::library::identity_key;
+use crate::parallel;
 
 /// Give the loose files of the inbox folders.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

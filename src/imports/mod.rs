@@ -22,7 +22,6 @@ mod inbox;
 mod lookup;
 mod loose;
 mod names;
-mod parallel;
 mod place;
 mod place_asked;
 mod plan;

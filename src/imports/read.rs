@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::parallel;
 use super::tree::{Entry, Kind};
 use crate::audio::{self, Digest, Picture, Sound, Unreadable};
 use crate::files;
+use crate::parallel;
 
 /// A folder as it was found and read.
 #[derive(Debug, Clone)]

@@ -6,7 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,9 +15,10 @@ use crate::error::{Error, Result};
 use crate::imports::Adopt;
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::library::{self, Ending, NewDamage, ensure_music_is_there};
+use crate::parallel;
 
 /// Files between two notes in the rows.
-const PAGE: usize = 128;
+const PAGE: usize = 512;
 const AT_ONCE: usize = 2;
 const MOUNT_PAUSE: Duration = Duration::from_secs(300);
 
@@ -151,16 +151,12 @@ impl Sum {
         let app = &context.app;
         let rows = app.db.get().await?.rows(KNOWN, &[&ids]).await?;
         let known: Vec<Known> = rows.iter().map(Known::from).collect();
-        let mut checks = stream::iter(known)
-            .take_while(|_| std::future::ready(!context.stop.is_cancelled()))
-            .map(|file| {
-                let music = app.music().to_owned();
-                tokio::task::spawn_blocking(move || (file.check(&music), file))
-            })
-            .buffer_unordered(AT_ONCE);
+        let music = app.music().to_owned();
+        let mut checks = parallel::stream(known, AT_ONCE, context.stop.clone(), move |file: Known| {
+            (file.check(&music), file)
+        });
         let (mut intact, mut damaged) = (Vec::new(), Vec::new());
-        while let Some(checked) = checks.next().await {
-            let (checked, file) = checked.map_err(anyhow::Error::from)?;
+        while let Some((checked, file)) = checks.recv().await {
             self.checked += 1;
             self.size_bytes += file.size_bytes;
             match checked {

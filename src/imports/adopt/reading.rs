@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -14,12 +13,13 @@ use super::super::identify::{Release as Identified, identify};
 use super::super::plan::cover_among;
 use super::super::read::{Candidate, NotReadable, TrackFile};
 use super::super::tree::{Entry, Kind};
-use super::super::{names, parallel, record};
+use super::super::{names, record};
 use super::lost::{Found, LostFiles};
 use super::survey::{Fate, Release};
 use crate::audio::Quality;
 use crate::files::path_to_text;
 use crate::library::{self, Expected, Move, NewAlbum, NewDamage, NewTrack, Reading as Examined, Verdict};
+use crate::parallel;
 
 /// A row with a changed file, as far as it takes to judge it.
 #[derive(Debug, Clone)]
@@ -80,22 +80,8 @@ pub struct Unreadable {
 
 /// Reads them all; each as soon as it is read.
 pub fn read_all(desk: Desk, releases: Vec<Release>) -> mpsc::Receiver<ReadRelease> {
-    let (sender, receiver) = mpsc::channel(512);
-    let shared = Arc::new((desk, releases, AtomicUsize::new(0)));
-    for _ in 0..parallel::readers() {
-        let (shared, sender) = (shared.clone(), sender.clone());
-        tokio::task::spawn_blocking(move || {
-            let (desk, releases, next) = &*shared;
-            while !desk.stop.is_cancelled()
-                && let Some(release) = releases.get(next.fetch_add(1, Ordering::Relaxed))
-            {
-                if sender.blocking_send(desk.read(release)).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    receiver
+    let stop = desk.stop.clone();
+    parallel::stream(releases, parallel::readers(), stop, move |release| desk.read(&release))
 }
 
 impl Desk {

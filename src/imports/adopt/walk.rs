@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::super::parallel;
 use super::super::tree::{Entry, Kind, kind};
+use crate::parallel;
 use std::os::unix::fs::MetadataExt;
 
 /// What lies beneath a folder of the library.
