@@ -148,6 +148,15 @@ const NAMELESS: &str = "\u{2205}";
 
 /// NFKC and case folding, apostrophes and invisible characters dropped.
 fn fold(name: &str) -> String {
+    if name.is_ascii() { fold_ascii(name) } else { fold_any(name) }
+}
+
+/// Most names, and hundred times as quick: nothing to compose, one case to fold, one apostrophe to straighten.
+fn fold_ascii(name: &str) -> String {
+    name.chars().map(|c| straight(c.to_ascii_lowercase())).collect()
+}
+
+fn fold_any(name: &str) -> String {
     let visible: String = name.nfc().filter(|c| !is_invisible(*c)).map(straight).collect();
     let composed: String = visible.nfkc().collect();
     caseless::default_case_fold_str(&composed).nfkc().collect()
@@ -169,6 +178,9 @@ fn is_invisible(c: char) -> bool {
 
 /// Latin, Greek and Cyrillic letters without their marks. Marks of other scripts make other letters and stay.
 fn without_accents(folded: &str) -> String {
+    if folded.is_ascii() {
+        return folded.to_owned();
+    }
     let mut plain = String::with_capacity(folded.len());
     for c in folded.nfd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')) {
         match c {
@@ -203,6 +215,9 @@ fn bare(folded: &str) -> String {
 }
 
 fn is_part_of_a_word(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || is_symbol(c);
+    }
     c.is_alphanumeric() || is_combining_mark(c) || is_symbol(c)
 }
 
@@ -244,7 +259,7 @@ fn bounded(key: String) -> String {
 
 fn terms_of(name: &str) -> Vec<String> {
     let folded = without_accents(&fold(name));
-    if words_of(&folded).is_empty() {
+    if !folded.chars().any(is_part_of_a_word) {
         return vec![shortened(&bare(&folded))];
     }
     let mut terms = Vec::new();
@@ -275,6 +290,9 @@ enum Run<'a> {
 }
 
 fn runs_of(word: &str) -> Vec<Run<'_>> {
+    if word.is_ascii() && !word.is_empty() {
+        return vec![Run::Spaced(word)];
+    }
     let mut runs = Vec::new();
     let mut rest = word;
     while let Some(first) = rest.chars().next() {
@@ -314,6 +332,18 @@ fn quoted(lexeme: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_quick_way_folds_like_the_other() {
+        let all: String = (0..=127_u8).map(char::from).collect();
+        for name in [all.as_str(), "The Wall", "AC/DC", "Don't `Stop`", "", " ", "A-ha + $ = 3"] {
+            assert_eq!(fold_ascii(name), fold_any(name), "{name:?}");
+        }
+        for c in (0..=127_u8).map(char::from) {
+            let is_part = c.is_alphanumeric() || is_combining_mark(c) || is_symbol(c);
+            assert_eq!(is_part_of_a_word(c), is_part, "{c:?}");
+        }
+    }
 
     #[test]
     fn names_of_every_script_stay_apart() {
