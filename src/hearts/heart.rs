@@ -170,6 +170,22 @@ pub async fn follow(tx: &impl Sql, artist_id: i64, album_id: i64) -> Result<Vec<
     Ok(followers)
 }
 
+const FOLLOWED: &str = "select distinct artist_id from heart where artist_id = any($1)";
+
+/// The same for many albums at once, each with its artist: one question when nobody follows any of them.
+pub async fn follow_all(tx: &impl Sql, albums: &[(i64, i64)]) -> Result<()> {
+    if albums.is_empty() {
+        return Ok(());
+    }
+    let artists: Vec<i64> = albums.iter().map(|(artist_id, _)| *artist_id).collect();
+    let rows = tx.rows(FOLLOWED, &[&artists]).await?;
+    let followed: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    for (artist_id, album_id) in albums.iter().filter(|(artist_id, _)| followed.contains(artist_id)) {
+        follow(tx, *artist_id, *album_id).await?;
+    }
+    Ok(())
+}
+
 const FOLLOW_TOO: &str = "insert into heart (user_id, artist_id)
     select user_id, $2 from heart where artist_id = $1 order by user_id on conflict do nothing";
 

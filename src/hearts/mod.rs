@@ -22,6 +22,6 @@ mod tree;
 
 pub use audit::{AuditLinks, audit, relink_album};
 pub use bring_back::bring_back;
-pub use heart::{follow, keep_with_tracks, merge_artists};
+pub use heart::{follow, follow_all, keep_with_tracks, merge_artists};
 pub use http::routes;
 pub use reconcile::ReconcileLinks;

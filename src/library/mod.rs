@@ -66,5 +66,5 @@ pub use removal::{
 pub use replace::{Replaced, album_stands, replace_files};
 pub use revise::{AlbumRow, ArtistRow, Rows, TrackRow, revise};
 pub use search::{Found, Kind, search};
-pub use thumbnails::{MakeThumbnails, THUMBS};
+pub use thumbnails::{MakeThumbnails, THUMBS, put_off_thumbnails, thumbnails_are_due};
 pub use track::{Track, Tracks};

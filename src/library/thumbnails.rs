@@ -63,6 +63,22 @@ const FORGET: &str = "delete from picture p
     returning p.hash";
 const STILL_USED: &str = "select hash from picture where hash = any($1)";
 
+const PUT_OFF: &str = "update job set run_at = now() + interval '5 seconds'
+    where kind = 'library.make_thumbnails' and state = 'available' and run_at < now() + interval '4 seconds'";
+const DUE: &str =
+    "update job set run_at = now() where kind = 'library.make_thumbnails' and state = 'available'";
+
+/// For who is about to add many albums more and needs the processors: the pictures wait a few seconds, or until
+/// [`thumbnails_are_due`].
+pub async fn put_off_thumbnails(tx: &impl Sql) -> Result<()> {
+    tx.run(PUT_OFF, &[]).await.map(drop)
+}
+
+/// They need not wait any longer.
+pub async fn thumbnails_are_due(tx: &impl Sql) -> Result<()> {
+    tx.run(DUE, &[]).await.map(drop)
+}
+
 impl Job for MakeThumbnails {
     const KIND: &'static str = "library.make_thumbnails";
     const QUEUE: Queue = Queue::Maintenance;

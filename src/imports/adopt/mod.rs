@@ -41,8 +41,10 @@ use crate::events::{self, Audience};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::library::{self, Ending, NewDamage};
 
-/// Albums of one transaction: enough that its cost does not count, few enough that the first are seen at once.
+/// Albums of one transaction, at most: enough that its cost does not count, few enough that the first are seen at once.
 const BATCH: usize = 250;
+/// So many are written when no more have been read yet: PostgreSQL need not wait for the others.
+const ENOUGH: usize = 64;
 /// The alarm of [`survey::brake`].
 const VANISHED: &str = "files_vanished";
 
@@ -94,7 +96,7 @@ impl Adopt {
         while let Some(read) = releases.recv().await {
             report.add(&read);
             batch.push(read);
-            if batch.len() >= BATCH {
+            if batch.len() >= BATCH || (batch.len() >= ENOUGH && releases.is_empty()) {
                 write_batch(context, &look.lost, &mut batch, &mut report).await?;
             }
             let progress = json!({"files": report.files, "total": total, "albums": report.albums});
@@ -190,6 +192,7 @@ async fn finish(context: &Context, dir: &str, report: Report) -> Result<Outcome>
     if report.tracks > 0 {
         jobs::enqueue(&tx, &library::ReadEssences::default()).await?;
     }
+    library::thumbnails_are_due(&tx).await?;
     tx.commit().await?;
     Ok(Outcome::Done(report.answer()))
 }

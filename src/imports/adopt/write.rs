@@ -37,15 +37,16 @@ pub async fn write(context: &Context, lost: &LostFiles, batch: &[ReadRelease]) -
     let before = tags_of(&tx, &changed).await?;
     let albums: Vec<NewAlbum> = batch.iter().filter_map(|r| r.album.clone()).collect();
     let recorded = library::record(&tx, &albums).await?;
-    for album in recorded.iter().filter(|r| r.is_new) {
-        hearts::follow(&tx, album.artist_id, album.album_id).await?;
-    }
+    let new: Vec<(i64, i64)> =
+        recorded.iter().filter(|r| r.is_new).map(|r| (r.artist_id, r.album_id)).collect();
+    hearts::follow_all(&tx, &new).await?;
     tell_changes(&tx, &before, &tags_of(&tx, &changed).await?).await?;
     carry(&tx, lost, &moved_ids).await?;
     library::end_damage(&tx, &changed, Ending::Healed).await?;
     let damaged: Vec<_> = batch.iter().flat_map(|r| r.damaged.iter().cloned()).collect();
     library::report_damage(&tx, &damaged).await?;
     note_unreadable(&tx, batch).await?;
+    library::put_off_thumbnails(&tx).await?;
     tx.commit().await?;
     Ok(Written {
         new_albums: recorded.iter().filter(|r: &&Recorded| r.is_new).count(),
@@ -136,8 +137,7 @@ const NOTE_UNREADABLE: &str = "insert into unreadable_file (path, size_bytes, mo
     from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[]) n (path, size_bytes, modified_at, reason)
     on conflict (path) do update set size_bytes = excluded.size_bytes, modified_at = excluded.modified_at,
         reason = excluded.reason, found_at = now()";
-const FORGET_UNREADABLE: &str =
-    "delete from unreadable_file u using track t where t.path = u.path and t.path = any($1)";
+const FORGET_UNREADABLE: &str = "delete from unreadable_file where path = any($1)";
 
 async fn note_unreadable(tx: &impl Sql, batch: &[ReadRelease]) -> Result<()> {
     let noted: Vec<(&str, (i64, Timestamp), &str)> = batch
