@@ -27,8 +27,9 @@ const UNIX: &str = "unix:";
 const CONNECT: Duration = Duration::from_secs(5);
 /// The api waits some seconds for the worker before it answers.
 const WHOLE: Duration = Duration::from_secs(60);
-/// How often a job is looked at.
+/// How often a job is looked at; at first more often, since much is done at once.
 const EVERY: Duration = Duration::from_millis(250);
+const AT_FIRST: Duration = Duration::from_millis(20);
 /// No list gives more at once.
 const PAGE: usize = 100;
 /// An api that is restarted meanwhile is waited for.
@@ -219,6 +220,7 @@ impl Wire {
     pub async fn follow(&self, id: i64, bar: &ProgressBar) -> anyhow::Result<Value> {
         let mut last_error = Value::Null;
         let mut silent_since: Option<Instant> = None;
+        let mut pause = AT_FIRST;
         loop {
             let job = match self.get(&format!("/api/jobs/{id}")).await {
                 Ok(job) => job,
@@ -251,7 +253,8 @@ impl Wire {
                 last_error = job["error"].clone();
             }
             show(bar, &job["progress"]);
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause + pause / 4).min(EVERY);
         }
     }
 }
