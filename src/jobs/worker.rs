@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -46,6 +47,7 @@ pub struct Worker {
     waiting: AtomicI64,
     is_away: AtomicBool,
     looks: watch::Sender<u64>,
+    cared_at: Mutex<Option<Instant>>,
 }
 
 /// What runs now; owned by the loop alone.
@@ -55,7 +57,6 @@ struct Hands {
     jobs: HashMap<task::Id, Running>,
     /// When jobs that were put off here are due again; those of other workers are seen by looking.
     due_at: Vec<Instant>,
-    cared_at: Option<Instant>,
 }
 
 struct Running {
@@ -82,6 +83,7 @@ impl Worker {
             waiting: AtomicI64::new(0),
             is_away: AtomicBool::new(false),
             looks: watch::channel(0).0,
+            cared_at: Mutex::new(None),
         }
     }
 
@@ -140,15 +142,16 @@ impl Worker {
     /// When PostgreSQL is away.
     pub async fn run_due(&self) -> Result<usize> {
         let (mut hands, mut count) = (Hands::default(), 0);
+        // A job may wait for what another one does that it has enqueued.
+        let mut notices = self.app.notices.subscribe();
         loop {
             self.take(&mut hands, &CancellationToken::new()).await?;
-            if hands.tasks.is_empty() {
+            let running = hands.jobs.len();
+            if running == 0 {
                 return Ok(count);
             }
-            while let Some(ended) = hands.tasks.join_next_with_id().await {
-                hands.note(ended);
-                count += 1;
-            }
+            self.reason_to_look(&mut hands, &mut notices).await;
+            count += running - hands.jobs.len();
         }
     }
 
@@ -173,8 +176,7 @@ impl Worker {
 
     async fn take(&self, hands: &mut Hands, stop: &CancellationToken) -> Result<()> {
         let client = self.app.db.get().await?;
-        if hands.cared_at.is_none_or(|at| at.elapsed() >= CARE_EVERY) {
-            hands.cared_at = Some(Instant::now());
+        if self.should_care() {
             self.care(&client).await?;
         }
         let free = self.concurrency.saturating_sub(hands.jobs.len());
@@ -187,6 +189,15 @@ impl Worker {
             self.begin(hands, lease, stop);
         }
         Ok(())
+    }
+
+    fn should_care(&self) -> bool {
+        let mut cared_at = self.cared_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let should = cared_at.is_none_or(|at| at.elapsed() >= CARE_EVERY);
+        if should {
+            *cared_at = Some(Instant::now());
+        }
+        should
     }
 
     async fn care(&self, client: &impl Sql) -> Result<()> {
