@@ -97,13 +97,14 @@ impl Drop for Mpd {
     }
 }
 
-/// Seconds of mpd's first update and of the next one, in which nothing has changed; and how many songs it knows.
+/// Seconds of mpd's first update and of the next one, in which nothing has changed; and how many songs it knows. Without a
+/// database it begins the first by itself as soon as it starts, so its start (some hundredths of a second) is counted.
 pub fn mpd(music: &Path) -> Option<(f64, f64, u64)> {
     let state = tempfile::tempdir().unwrap();
     // It may drop to a user of its own.
     fs::set_permissions(state.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    let mpd = Mpd::start(music, state.path())?;
     let start = Instant::now();
+    let mpd = Mpd::start(music, state.path())?;
     while mpd.ask("ping").is_none() {
         if start.elapsed() > Duration::from_secs(10) {
             return None;
@@ -113,7 +114,7 @@ pub fn mpd(music: &Path) -> Option<(f64, f64, u64)> {
     while mpd.is_updating() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let (first, again) = (mpd.update(), mpd.update());
+    let (first, again) = (start.elapsed().as_secs_f64(), mpd.update());
     let stats = mpd.ask("stats").unwrap();
     let songs = stats.lines().find_map(|l| l.strip_prefix("songs: ")?.parse().ok()).unwrap_or(0);
     Some((first, again, songs))
