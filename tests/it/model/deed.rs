@@ -1,5 +1,6 @@
 //! What people, programs and accidents do.
 
+use barbossa::db::Sql;
 use barbossa::files;
 use barbossa::imports::{Adopt, ImportRelease};
 use barbossa::jobs::{Job, enqueue};
@@ -106,7 +107,8 @@ impl House {
             copies.remove(self.chance.below(copies.len()));
         }
         self.folders += 1;
-        let path = format!("import/pending/drop {}", self.folders);
+        // Power cuts go by the folder's name, and each life has its own.
+        let path = format!("import/pending/drop {} of life {}", self.folders, self.life);
         let folder = self.music().join(&path);
         std::fs::create_dir_all(&folder).unwrap();
         for copy in &copies {
@@ -233,7 +235,7 @@ impl House {
 
     async fn entries(&self) -> Vec<(i64, String, String)> {
         let client = self.app.db.get().await.unwrap();
-        let rows = client.query("select id, kind, path from trash order by id", &[]).await.unwrap();
+        let rows = client.rows("select id, kind, path from trash order by id", &[]).await.unwrap();
         rows.iter().map(|r| (r.get(0), r.get(1), r.get(2))).collect()
     }
 
@@ -264,9 +266,10 @@ impl House {
         let Some(row) = self.chance.one_of(&rows).cloned() else { return };
         let word = ["Ⅱ", "(live)", "été", "٣", "CON", "?"][self.chance.below(6)];
         let (path, change) = if self.chance.one_in(2) {
-            let title = self
-                .town_value::<String>(&format!("select title from album where id = {}", row.album_id))
-                .await;
+            let title: String = {
+                let client = self.app.db.get().await.unwrap();
+                client.row("select title from album where id = $1", &[&row.album_id]).await.unwrap().get(0)
+            };
             let title = if title.chars().count() > 40 { word.to_owned() } else { format!("{title} {word}") };
             (format!("/api/metadata/albums/{}", row.album_id), json!({"title": title}))
         } else {
@@ -400,6 +403,9 @@ impl House {
 
     /// What was set aside is taken away, so that a long life does not fill the disk.
     async fn tidy(&mut self) {
+        // Nobody here asks the internet: what waits for that would only be looked through again and again.
+        let waits = "delete from job where queue = 'network' and state = 'available'";
+        self.app.db.get().await.unwrap().run(waits, &[]).await.unwrap();
         if self.entries().await.len() > 30 {
             self.empty_the_trash().await;
         }

@@ -9,17 +9,24 @@ use axum::Router;
 use barbossa::app::App;
 use barbossa::audio;
 use barbossa::auth::{self, NewUser};
+use barbossa::db::{Notice, Sql};
 use barbossa::imports::sweep;
 use barbossa::jobs::{Queue, Worker};
 use barbossa::roles::rooms;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 
 use super::chance::Chance;
 use super::stock::{essence_of, stock};
 use crate::harness::{Answer, Client, Town};
 
 const PASSWORD: &str = "correct horse battery";
+// Half of PostgreSQL's time would else be planning, for thousands of questions about a handful of rows.
+const QUICK: &str = "do $$ begin
+        execute format('alter database %I set plan_cache_mode = force_generic_plan', current_database());
+        execute format('alter database %I set synchronous_commit = off', current_database());
+    end $$";
 
 /// What is wrong, as a sentence.
 pub type Verdict = Result<(), String>;
@@ -46,6 +53,8 @@ pub struct House {
     /// Where the time goes.
     pub took: BTreeMap<&'static str, Duration>,
     pub folders: u64,
+    /// Which life this is: others are lived beside it.
+    pub life: u64,
 }
 
 /// A member with a session.
@@ -83,13 +92,14 @@ pub struct Found {
 }
 
 impl House {
-    pub async fn new(chance: Chance) -> Self {
+    pub async fn new(life: u64, chance: Chance) -> Self {
         // In memory where there is some: a life is thousands of fsyncs, and no power cut is played here.
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let mut town = Town::beneath(&place).await;
         town.settings_mut().imports.settle_seconds = 0;
         town.settings_mut().imports.settle_incomplete_seconds = 0;
+        town.execute(QUICK).await;
         let app = town.app();
         let worker = Worker::new(app.clone(), rooms::jobs(), &[Queue::Imports, Queue::Maintenance], 2);
         let anyone = Client::new(Router::new().nest("/api", rooms::routes().into()).with_state(app.clone()));
@@ -118,6 +128,7 @@ impl House {
             counts: BTreeMap::new(),
             took: BTreeMap::new(),
             folders: 0,
+            life,
         }
     }
 
@@ -176,10 +187,25 @@ impl House {
     /// Runs all jobs there are, those that were put off too: time passes.
     pub async fn let_pass(&self) {
         for _ in 0..6 {
-            self.worker.run_due().await.unwrap();
+            tokio::select! {
+                done = self.worker.run_due() => drop(done.unwrap()),
+                () = self.time_flies() => {}
+            }
             if self.hurry().await == 0 {
                 return;
             }
+        }
+    }
+
+    /// One job waits for what another one does, which was put off: not for long. Does not end.
+    async fn time_flies(&self) {
+        // Those that are due are the worker's to take: it passes over a row that is locked.
+        let sql = "with put_off as (update job set run_at = now()
+                where state = 'available' and queue <> 'network' and run_at > now() returning 1)
+            select count(pg_notify('barbossa_job', 'imports')) from put_off";
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.town_value::<i64>(sql).await;
         }
     }
 
@@ -195,23 +221,26 @@ impl House {
     /// Asks the API, while the worker works.
     pub async fn ask(&self, person: &Person, method: Method, path: &str, body: Option<Value>) -> Answer {
         let (client, path) = (person.client.clone(), path.to_owned());
+        let mut notices = self.app.notices.subscribe();
         let mut asking = tokio::spawn(async move { client.send(method, &path, body).await });
         loop {
-            tokio::select! {
+            let is_late = tokio::select! {
                 answer = &mut asking => return answer.unwrap(),
-                () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                () = a_job_came(&mut notices) => false,
+                () = tokio::time::sleep(Duration::from_millis(20)) => true,
+            };
+            if self.worker.run_due().await.unwrap() > 0 || is_late {
+                self.hurry().await;
             }
-            self.worker.run_due().await.unwrap();
-            self.hurry().await;
         }
     }
 
-    pub async fn town_value<T>(&self, sql: &str) -> T
+    pub async fn town_value<T>(&self, sql: &'static str) -> T
     where
         T: for<'a> tokio_postgres::types::FromSql<'a>,
     {
         let client = self.app.db.get().await.unwrap();
-        client.query_one(sql, &[]).await.unwrap_or_else(|e| panic!("{sql}: {e:?}")).get(0)
+        client.row(sql, &[]).await.unwrap_or_else(|e| panic!("{sql}: {e:?}")).get(0)
     }
 
     pub fn music(&self) -> PathBuf {
@@ -222,7 +251,7 @@ impl House {
         let client = self.app.db.get().await.unwrap();
         let sql =
             "select id, album_id, path, size_bytes, essence, title from track order by path collate \"C\"";
-        let rows = client.query(sql, &[]).await.unwrap();
+        let rows = client.rows(sql, &[]).await.unwrap();
         let row = |r: &tokio_postgres::Row| Row {
             id: r.get(0),
             album_id: r.get(1),
@@ -256,7 +285,7 @@ impl House {
     pub async fn hearted_now(&self) -> BTreeSet<(i64, i64)> {
         let client = self.app.db.get().await.unwrap();
         let sql = "select h.user_id, t.id from heart h join track t on t.id = h.track_id or t.album_id = h.album_id";
-        client.query(sql, &[]).await.unwrap().iter().map(|r| (r.get(0), r.get(1))).collect()
+        client.rows(sql, &[]).await.unwrap().iter().map(|r| (r.get(0), r.get(1))).collect()
     }
 
     /// Everything that must be so after each step.
@@ -393,6 +422,15 @@ impl House {
         match self.town_value::<String>(left).await.as_str() {
             "" => Ok(()),
             left => Err(format!("left on the way: {left}")),
+        }
+    }
+}
+
+/// Returns when somebody has said that there is a job to do, or may have said it.
+async fn a_job_came(notices: &mut broadcast::Receiver<Notice>) {
+    while let Ok(Notice::Message { channel, .. }) = notices.recv().await {
+        if channel == "barbossa_job" {
+            return;
         }
     }
 }

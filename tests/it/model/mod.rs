@@ -16,7 +16,7 @@ use house::House;
 
 /// In a normal run: three minutes. With a seed that is given, one life. `just soak` goes on for longer.
 const LIVES: u64 = 4;
-const STEPS: u64 = 1_000;
+const STEPS: u64 = 2_500;
 
 async fn live(life: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
@@ -26,7 +26,7 @@ async fn live(life: u64) {
         (None, life) => 20_260_101 + life,
     };
     let steps = number("BARBOSSA_MODEL_STEPS").unwrap_or(STEPS);
-    let mut house = House::new(Chance::new(seed)).await;
+    let mut house = House::new(life, Chance::new(seed)).await;
     for step in 0..steps {
         let began = Instant::now();
         let deed = house.step(step).await;
