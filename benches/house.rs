@@ -16,6 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use barbossa::app::App;
+use barbossa::imports::Adopt;
+use barbossa::integrity::{Scope, VerifySlice};
+use barbossa::jobs::{self, End, Job};
 use harness::Town;
 use harness::audio::{Format, Song};
 use lofty::prelude::*;
@@ -88,20 +92,16 @@ impl Drop for Role {
     }
 }
 
-/// A command for people, as they give it; seconds, and what it said.
-fn command(town: &Town, arguments: &[&str]) -> (f64, serde_json::Value) {
+/// A job from the moment it is asked for until its end is known; seconds, and what it said.
+async fn run(app: &App, job: &impl Job) -> (f64, serde_json::Value) {
     let start = Instant::now();
-    let run = Command::new(PROGRAM)
-        .args(arguments)
-        .arg("--json")
-        .env("BARBOSSA_CONFIG", "/dev/null")
-        .env("DATABASE_URL", &town.settings().database_url)
-        .env("REDIS_URL", &town.settings().redis_url)
-        .env("MUSIC_PATH", town.music())
-        .output()
-        .unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    (start.elapsed().as_secs_f64(), serde_json::from_slice(&run.stdout).unwrap())
+    let id = jobs::enqueue(&app.db.get().await.unwrap(), job).await.unwrap();
+    let ended = jobs::wait(app, &[id], Duration::from_secs(1200)).await;
+    let seconds = start.elapsed().as_secs_f64();
+    match ended.into_iter().next().expect("it ends in twenty minutes").end {
+        End::Completed(said) => (seconds, said),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn say(what: &str, files: usize, seconds: f64) {
@@ -123,33 +123,40 @@ async fn adopt(albums: usize) {
     };
     let mib = peers::size(&artists) as f64 / 1024.0 / 1024.0;
     println!("adopt: {files} files, {mib:.0} MiB, load {}", load());
-    let all = artists.to_str().unwrap().to_owned();
+    let app = town.app();
     for round in ["cold pages", "warm"] {
         if round == "cold pages" {
             peers::forget_pages(&artists);
+        } else {
+            peers::cat(&artists);
         }
         town.execute("truncate artist, job, verification, damage, unreadable_file, event, activity cascade; update library set artist_count = 0, album_count = 0, track_count = 0").await;
         let worker = Role::start(&town, &["worker"]);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (seconds, _) = command(&town, &["import", "--adopt", &all]);
+        let (seconds, _) = run(&app, &Adopt::everything()).await;
         say(&format!("adopt, {round}"), files, seconds);
         println!("adopt, {round}: worker's peak {:.0} MiB", worker.peak_mib());
         if round == "cold pages" {
             continue;
         }
         let start = Instant::now();
-        while town.value::<i64>("select count(*) from track where checksum is null").await > 0 {
-            assert!(start.elapsed() < Duration::from_secs(1200), "the checksums do not come");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let reading = town.value("select max(id) from job where kind = 'library.read_essences'").await;
+        jobs::wait(&app, &[reading], Duration::from_secs(1200)).await;
         let (seconds, cat) = (start.elapsed().as_secs_f64(), peers::cat(&artists));
-        println!("essences: {:.0} MiB/s; cat {:.0} MiB/s", mib / seconds, mib / cat);
+        let unread: i64 = town.value("select count(*) from track where checksum is null").await;
+        assert_eq!(unread, 0, "the checksums do not come");
+        println!(
+            "essences: {:.0} MiB/s; cat {:.0} MiB/s; {:.0} %",
+            mib / seconds,
+            mib / cat,
+            100.0 * cat / seconds
+        );
         for _ in 0..2 {
-            let (seconds, said) = command(&town, &["library", "rescan"]);
+            let (seconds, said) = run(&app, &Adopt::everything()).await;
             assert_eq!(said["files"], 0, "{said}");
             say("rescan, nothing changed", files, seconds);
         }
-        let (seconds, said) = command(&town, &["integrity", "verify", "--all"]);
+        let (seconds, said) = run(&app, &VerifySlice { scope: Scope::All }).await;
         assert_eq!((&said["damaged"], &said["differ"]), (&0.into(), &0.into()), "{said}");
         let cat = peers::cat(&artists);
         println!(
