@@ -7,6 +7,7 @@
 mod check;
 mod env_file;
 mod keys;
+mod peer;
 mod problem;
 mod secrets;
 mod sources;
@@ -15,9 +16,10 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-pub use check::{is_folder_of_its_own, redacted};
+pub use check::{is_folder_of_its_own, is_metrics_address, redacted};
 pub use env_file::{EnvFile, RETIRED, Retired};
 pub use keys::{KEYS, Key, key};
+pub use peer::{Network, TrustedPeer};
 pub use problem::{Problem, Problems, Severity};
 pub use secrets::{SECRETS, Secret};
 pub use sources::{Loaded, Origin, Sources, Variable, load, read};
@@ -26,6 +28,9 @@ pub use sources::{Loaded, Origin, Sources, Variable, load, read};
 pub const SETTINGS_FILE: &str = "/etc/barbossa/barbossa.toml";
 /// Where music lies unless somebody moved it; the units are written for it.
 pub const DEFAULT_MUSIC_PATH: &str = "/var/lib/barbossa/music";
+
+/// Where a monitor asks, unless somebody moved it; the socket unit is written for it.
+pub const DEFAULT_METRICS_SOCKET: &str = "/run/barbossa/metrics.sock";
 
 /// The settings of this process, after files, environment and credentials were put together.
 #[derive(Debug, Clone)]
@@ -42,6 +47,12 @@ pub struct Settings {
     pub backup_dir: PathBuf,
     /// The api role.
     pub api: Api,
+    /// A proxy that has logged people in already.
+    pub forward_auth: ForwardAuth,
+    /// Logging in at an OpenID provider.
+    pub oidc: Oidc,
+    /// What a monitor reads.
+    pub metrics: Metrics,
     /// The worker role.
     pub worker: Worker,
     /// The way in.
@@ -81,6 +92,37 @@ pub struct Api {
     pub session_days: u32,
     /// How much one person may ask; 0: without limit.
     pub requests_per_minute: u32,
+}
+
+/// `[forward_auth]`
+#[derive(Debug, Clone)]
+pub struct ForwardAuth {
+    /// The header in which the proxy says who asks; empty: none is believed.
+    pub header: String,
+    /// Whose header is believed: addresses, networks, `nginx`. See [`TrustedPeer`].
+    pub trusted: Vec<String>,
+    /// Whether someone whom the proxy knows and we do not gets an account.
+    pub create_users: bool,
+}
+
+/// `[oidc]`
+#[derive(Debug, Clone)]
+pub struct Oidc {
+    /// The provider's address, as its discovery document writes it; empty: not used.
+    pub issuer: String,
+    /// Who we are there.
+    pub client_id: String,
+    /// The claim that becomes the name of a new account.
+    pub username_claim: String,
+    /// Whether someone who is new here gets an account.
+    pub create_users: bool,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// A Unix socket's path, or an address of this machine with a port.
+    pub listen: String,
 }
 
 /// `[worker]`
@@ -196,6 +238,8 @@ pub struct Secrets {
     pub plex_token: Option<SecretString>,
     /// Of TorrentLeech.
     pub torrentleech_key: Option<SecretString>,
+    /// Of the client at the OpenID provider.
+    pub oidc_client_secret: Option<SecretString>,
     /// Of an application at AcoustID.
     pub acoustid_key: Option<SecretString>,
 }
@@ -214,6 +258,14 @@ impl Default for Settings {
                 session_days: 30,
                 requests_per_minute: 600_000,
             },
+            forward_auth: ForwardAuth { header: String::new(), trusted: Vec::new(), create_users: false },
+            oidc: Oidc {
+                issuer: String::new(),
+                client_id: "barbossa".into(),
+                username_claim: "preferred_username".into(),
+                create_users: false,
+            },
+            metrics: Metrics { listen: DEFAULT_METRICS_SOCKET.into() },
             worker: Worker { concurrency: 4 },
             imports: Imports {
                 settle_seconds: 3,

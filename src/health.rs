@@ -96,6 +96,11 @@ impl Report {
         bad.map(|(part, code)| format!("{part} {code}")).collect::<Vec<_>>().join(", ")
     }
 
+    /// Each part, and whether it is well. What cannot be known is not.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        self.0.iter().map(|(part, code)| (*part, *code == OK))
+    }
+
     fn shown(&self) -> Shown {
         let status = self.status().name();
         Shown { status, version: env!("CARGO_PKG_VERSION"), checks: self.0.clone() }

@@ -66,6 +66,8 @@ pub mod integrity;
 pub mod backups;
 /// Alive, ready, and how the parts are.
 pub mod health;
+/// What a monitor reads: requests as they are served, and the house in numbers.
+pub mod metrics;
 
 // -- roof: which process am I today?
 /// Api, worker, beat, watcher, command line: wiring and nothing else.

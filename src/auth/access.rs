@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 
 use super::session::find_by_id;
 use super::ticket::{Purpose, user_of_ticket};
-use super::{Account, Meter, find_by_token, find_user, find_user_by_name};
+use super::token::{self, Scope};
+use super::{Account, Meter, find_by_token, find_user, find_user_by_name, proxy};
 use crate::app::{App, Via};
 use crate::error::{Error, Result};
 
@@ -34,6 +35,10 @@ pub struct User {
 pub enum By {
     /// A login: the row in `session`.
     Session(i64),
+    /// A program's token: the row in `api_token`, and what it may.
+    Token(i64, Scope),
+    /// The word of a proxy that is trusted.
+    Proxy,
     /// Being root on this machine, at the local socket.
     Root,
 }
@@ -45,6 +50,11 @@ pub struct Admin(pub User);
 /// Someone who has a library of their own. As a handler's argument: root at the local socket has to say whose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person(pub User);
+
+/// Someone with a library of their own who came in themselves. As a handler's argument: no program's token gets in, so
+/// that none can make another, or change how its owner gets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InPerson(pub User);
 
 impl User {
     /// Root at the local socket, who acts for nobody in particular.
@@ -65,7 +75,18 @@ impl User {
     pub fn session_id(&self) -> Option<i64> {
         match self.by {
             By::Session(id) => Some(id),
-            By::Root => None,
+            By::Token(..) | By::Proxy | By::Root => None,
+        }
+    }
+
+    /// A token that may only read changes nothing. What else its scope leaves out is in `is_admin`.
+    fn may(&self, method: &Method) -> Result<()> {
+        let is_change = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+        match self.by {
+            By::Token(_, Scope::Read) if is_change => {
+                Err(Error::Forbidden("This token may read, and change nothing"))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -91,6 +112,7 @@ impl FromRequestParts<App> for User {
         };
         match known {
             Known::User(user) => {
+                user.may(&parts.method)?;
                 if let (Some(meter), Some(id)) = (parts.extensions.get::<Meter>(), user.row()) {
                     meter.count(app, id).await?;
                 }
@@ -124,6 +146,18 @@ impl FromRequestParts<App> for Person {
     }
 }
 
+impl FromRequestParts<App> for InPerson {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let Person(user) = Person::from_request_parts(parts, app).await?;
+        match user.by {
+            By::Token(..) => Err(Error::Forbidden("Log in for this: a token cannot do it")),
+            By::Session(_) | By::Proxy | By::Root => Ok(Self(user)),
+        }
+    }
+}
+
 /// Whether a request shows who it is.
 pub(crate) enum Known {
     User(User),
@@ -147,6 +181,9 @@ pub(crate) async fn known(app: &App, via: Option<Via>, headers: &HeaderMap) -> R
     if via == Some(Via::Root) {
         return root(app, headers).await.map(Known::User);
     }
+    if let Some(name) = proxy::claim(&app.settings.forward_auth, via, headers) {
+        return proxy::user(app, &name).await.map(Known::User);
+    }
     match cookie(headers) {
         Some(token) => Ok(find_by_token(app, token).await?.into()),
         None => Ok(Known::Nobody),
@@ -155,8 +192,10 @@ pub(crate) async fn known(app: &App, via: Option<Via>, headers: &HeaderMap) -> R
 
 /// The same user as they are now, if what they were known by still holds; always asks the database.
 pub(crate) async fn still_known(app: &App, user: &User) -> Result<Option<User>> {
-    if let By::Session(id) = user.by {
-        return find_by_id(app, id).await;
+    match user.by {
+        By::Session(id) => return find_by_id(app, id).await,
+        By::Token(id, _) => return token::find_by_id(&app.db.get().await?, id).await,
+        By::Proxy | By::Root => {}
     }
     let Some(id) = user.row() else { return Ok(Some(user.clone())) };
     match find_user(&app.db.get().await?, id).await {

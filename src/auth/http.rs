@@ -1,4 +1,4 @@
-//! Logging in and out, one's own sessions, password and tickets: `/api/auth/…`.
+//! Logging in and out, one's own sessions, password, tickets and tokens: `/api/auth/…`.
 
 use axum::extract::State;
 use http::{HeaderMap, HeaderValue, header};
@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::access::COOKIE;
 use super::throttle::Attempt;
 use super::{
-    Account, Client, Person, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session,
+    Account, Client, InPerson, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session,
     find_user, forget_remembered, issue_ticket, sessions_of, set_password, start_session, verify,
 };
 use crate::answer::Message;
@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ticket))
         .routes(routes!(list_sessions, end_other_sessions_of_me))
         .routes(routes!(end_one_session))
+        .merge(super::token_http::routes())
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -154,7 +155,7 @@ struct SessionsEnded {
 async fn change_password(
     State(app): State<App>,
     client: Client,
-    Person(user): Person,
+    InPerson(user): InPerson,
     Json(change): Json<ChangePassword>,
 ) -> Result<axum::Json<SessionsEnded>> {
     let attempt = Attempt::begin(&app, &user.username, &client).await?;
@@ -199,7 +200,7 @@ struct ListedSession {
 #[utoipa::path(get, path = "/auth/sessions", tag = "auth", responses((status = 200, body = Vec<ListedSession>)))]
 async fn list_sessions(
     State(app): State<App>,
-    Person(user): Person,
+    InPerson(user): InPerson,
 ) -> Result<axum::Json<Vec<ListedSession>>> {
     let sessions = sessions_of(&app.db.get().await?, user.id).await?;
     let listed = sessions
@@ -212,7 +213,7 @@ async fn list_sessions(
 #[utoipa::path(delete, path = "/auth/sessions/{id}", tag = "auth", responses((status = 200, body = Message)))]
 async fn end_one_session(
     State(app): State<App>,
-    Person(user): Person,
+    InPerson(user): InPerson,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<Message>> {
     end_session(&app.db.get().await?, id, user.id).await?;
@@ -224,7 +225,7 @@ async fn end_one_session(
 #[utoipa::path(delete, path = "/auth/sessions", tag = "auth", responses((status = 200, body = SessionsEnded)))]
 async fn end_other_sessions_of_me(
     State(app): State<App>,
-    Person(user): Person,
+    InPerson(user): InPerson,
 ) -> Result<axum::Json<SessionsEnded>> {
     let ended = end_other_sessions(&app.db.get().await?, user.id, user.session_id()).await?;
     forget_remembered(&app);

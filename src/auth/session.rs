@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 
-use super::User;
+use super::{User, token};
 use crate::app::App;
 use crate::db::{Notice, Sql};
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ pub(super) fn new_token() -> Result<String> {
     Ok(blake3::Hash::from_bytes(bytes).to_hex().to_string())
 }
 
-fn sha256(token: &str) -> Vec<u8> {
+pub(super) fn sha256(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
@@ -84,7 +84,7 @@ const TOUCH: &str = "update session set last_seen_at = now(),
         expires_at = greatest(expires_at, now() + make_interval(days => $2))
     where id = $1 and last_seen_at < now() - interval '5 minutes'";
 
-/// Whose token this is, if it is (still) one. Use makes the session last longer.
+/// Whose token this is, a session's or a program's, if it is (still) one. Use makes the session last longer.
 pub async fn find_by_token(app: &App, token: &str) -> Result<Option<User>> {
     let key = sha256(token);
     let memory = app.kept::<Memory>();
@@ -93,12 +93,23 @@ pub async fn find_by_token(app: &App, token: &str) -> Result<Option<User>> {
         Looked::Unknown { round } => round,
     };
     let client = app.db.get().await?;
-    let Some(row) = client.maybe_row(BY_TOKEN, &[&key]).await? else { return Ok(None) };
+    let found = if token.starts_with(token::PREFIX) {
+        token::find_by_hash(&client, &key).await?
+    } else {
+        find_by_hash(&client, &key, days(app)).await?
+    };
+    if let Some(user) = &found {
+        memory.remember(app, key, user, round);
+    }
+    Ok(found)
+}
+
+async fn find_by_hash(client: &impl Sql, hash: &[u8], days: i32) -> Result<Option<User>> {
+    let Some(row) = client.maybe_row(BY_TOKEN, &[&hash]).await? else { return Ok(None) };
     let user = User::from(&row);
     if row.get("is_to_touch") {
-        client.run(TOUCH, &[&user.session_id(), &days(app)]).await?;
+        client.run(TOUCH, &[&user.session_id(), &days]).await?;
     }
-    memory.remember(app, key, &user, round);
     Ok(Some(user))
 }
 

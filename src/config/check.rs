@@ -1,12 +1,13 @@
 //! What each value has to be, beyond its type, and what has to stand together.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Component, Path};
 use std::str::FromStr;
 
 use super::secrets::{Presence, SECRETS};
 use super::sources::nearest;
-use super::{Problem, Settings, Sources, keys};
+use super::{ForwardAuth, Problem, Settings, Sources, TrustedPeer, keys};
 
 /// Folders that belong to the system as a whole; a unit that may write in one may write everywhere.
 const SYSTEM_FOLDERS: &[&str] = &[
@@ -43,6 +44,9 @@ pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Ve
     problems.extend(log_level(&settings.log_level));
     problems.extend(settings.api.cors_origins.iter().filter_map(|o| origin(o)));
     problems.extend(web_address("api.public_url", &settings.api.public_url));
+    problems.extend(forward_auth(&settings.forward_auth));
+    problems.extend(oidc(settings));
+    problems.extend(metrics_listen(&settings.metrics.listen));
     problems.extend(web_address("lidarr.url", &settings.lidarr.url));
     problems.extend(web_address("plex.url", &settings.plex.url));
     problems.extend(web_address("musicbrainz.url", &settings.musicbrainz.url));
@@ -255,6 +259,71 @@ fn web_address(key: &'static str, url: &str) -> Option<Problem> {
     })
 }
 
+fn forward_auth(settings: &ForwardAuth) -> Vec<Problem> {
+    let (key, header) = ("forward_auth.header", settings.header.as_str());
+    let mut problems = Vec::new();
+    let unknown = settings.trusted.iter().filter(|t| TrustedPeer::of(t).is_none()).map(|text| {
+        Problem::error("forward_auth.trusted", format!("`{text}` is neither an address nor a network."))
+            .hint("Such as 10.0.0.7 or 10.0.0.0/24; or nginx, for the one on this machine.")
+    });
+    problems.extend(unknown);
+    if header.is_empty() {
+        return problems;
+    }
+    let taken = ["authorization", "cookie", "host", "origin", "x-real-ip", "x-barbossa-user"];
+    if http::HeaderName::from_str(header).is_err() || taken.contains(&header.to_lowercase().as_str()) {
+        let message = format!("`{header}` cannot be the header that says who asks.");
+        problems.push(Problem::error(key, message).hint("Such as Remote-User or X-Forwarded-User"));
+    }
+    if settings.trusted.is_empty() {
+        let message = "It is set, but nobody's word counts: forward_auth.trusted is empty.";
+        problems.push(Problem::warning(key, message));
+    }
+    problems
+}
+
+fn oidc(settings: &Settings) -> Vec<Problem> {
+    let (key, issuer) = ("oidc.issuer", settings.oidc.issuer.as_str());
+    let mut problems: Vec<Problem> = web_address(key, issuer).into_iter().collect();
+    if issuer.is_empty() || !problems.is_empty() {
+        return problems;
+    }
+    let host = http::Uri::from_str(issuer).ok().and_then(|u| u.host().map(str::to_owned)).unwrap_or_default();
+    if issuer.starts_with("http:") && !["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()) {
+        let message = "Without https anyone between here and the provider could log in as anyone.";
+        problems.push(Problem::error(key, message));
+    }
+    if settings.api.public_url.is_empty() {
+        let message = "It needs api.public_url: the provider sends people back there.";
+        problems.push(Problem::error(key, message));
+    }
+    if settings.oidc.client_id.is_empty() || settings.oidc.username_claim.is_empty() {
+        let message = "It needs oidc.client_id and oidc.username_claim.";
+        problems.push(Problem::error(key, message));
+    }
+    problems
+}
+
+/// Whether the socket unit may be given this: what `check` says.
+pub fn is_metrics_address(listen: &str) -> bool {
+    metrics_listen(listen).is_none() && !listen.contains(char::is_whitespace)
+}
+
+/// A path, or an address of this machine: what is told there is for no other eyes.
+fn metrics_listen(listen: &str) -> Option<Problem> {
+    let key = "metrics.listen";
+    if listen.starts_with('/') {
+        return plain_absolute(key, Path::new(listen), "Such as /run/barbossa/metrics.sock.");
+    }
+    let address = SocketAddr::from_str(listen).ok();
+    let message = match address {
+        Some(address) if address.ip().is_loopback() && address.port() != 0 => return None,
+        Some(_) => format!("{listen} could be asked by others; metrics are for this machine."),
+        None => format!("`{listen}` is neither a path nor an address with a port."),
+    };
+    Some(Problem::error(key, message).hint("/run/barbossa/metrics.sock, or 127.0.0.1:9477"))
+}
+
 fn settling(settings: &Settings) -> Option<Problem> {
     let imports = &settings.imports;
     (imports.settle_incomplete_seconds < imports.settle_seconds).then(|| {
@@ -408,6 +477,47 @@ mod tests {
             assert!(errors(log_level(bad)), "{bad:?}");
         }
         assert!(log_level("wran").unwrap().to_string().contains("Did you mean warn?"));
+    }
+
+    #[test]
+    fn a_proxys_header_needs_someone_to_be_trusted() {
+        let of = |header: &str, trusted: &[&str]| {
+            let trusted = trusted.iter().map(|t| (*t).into()).collect();
+            forward_auth(&ForwardAuth { header: header.into(), trusted, create_users: false })
+        };
+        assert!(of("", &[]).is_empty() && of("Remote-User", &["10.0.0.0/8", "nginx"]).is_empty());
+        assert_eq!(of("Remote-User", &[])[0].severity, Severity::Warning);
+        for bad in [of("Remote-User", &["proxy.local"]), of("Remote User", &["::1"]), of("Cookie", &["::1"])]
+        {
+            assert_eq!(bad[0].severity, Severity::Error, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_asked_over_https_and_knows_the_way_back() {
+        let of = |issuer: &str, public_url: &str| {
+            let mut settings = Settings::default();
+            settings.oidc.issuer = issuer.into();
+            settings.api.public_url = public_url.into();
+            oidc(&settings).len()
+        };
+        let house = "https://music.example.org";
+        assert_eq!(of("", ""), 0);
+        assert_eq!(of("https://auth.example.org", house), 0);
+        assert_eq!(of("http://localhost:8081/realms/home", house), 0);
+        assert_eq!(of("http://auth.example.org", house), 1);
+        assert_eq!(of("https://auth.example.org", ""), 1);
+        assert_eq!(of("auth.example.org", house), 1);
+    }
+
+    #[test]
+    fn metrics_are_for_this_machine() {
+        for good in ["/run/barbossa/metrics.sock", "127.0.0.1:9477", "[::1]:9477"] {
+            assert_eq!(metrics_listen(good), None, "{good}");
+        }
+        for bad in ["0.0.0.0:9477", "192.0.2.1:9477", "127.0.0.1:0", "9477", "localhost:9477", "", "run/x"] {
+            assert!(errors(metrics_listen(bad)), "{bad}");
+        }
     }
 
     #[test]

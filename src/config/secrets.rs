@@ -79,6 +79,13 @@ pub const SECRETS: &[Secret] = &[
         put: |s, v| s.secrets.torrentleech_key = Some(v),
     },
     Secret {
+        credential: "barbossa.oidc-client-secret",
+        env: None,
+        meaning: "The secret of this client at the OpenID provider; a public client has none.",
+        needed_by: None,
+        put: |s, v| s.secrets.oidc_client_secret = Some(v),
+    },
+    Secret {
         credential: "barbossa.acoustid-key",
         env: Some("ACOUSTID_KEY"),
         meaning: "The key of an application at AcoustID (free, acoustid.org/new-application).",

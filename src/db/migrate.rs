@@ -48,6 +48,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, name: "edits", sql: include_str!("migrations/0006_edits.sql") },
     Migration { version: 7, name: "integrity", sql: include_str!("migrations/0007_integrity.sql") },
     Migration { version: 8, name: "quick_essences", sql: include_str!("migrations/0008_quick_essences.sql") },
+    Migration {
+        version: 9,
+        name: "access_and_metrics",
+        sql: include_str!("migrations/0009_access_and_metrics.sql"),
+    },
 ];
 
 /// The version of the schema that this program was built for.

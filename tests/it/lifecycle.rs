@@ -170,6 +170,23 @@ impl Doors {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_told_at_a_door_of_their_own() {
+    let town = Town::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let bind = |name: &str| UnixListener::bind(folder.path().join(name)).unwrap();
+    let passed = vec![OwnedFd::from(bind("metrics.sock")), OwnedFd::from(bind("api.sock"))];
+    let mut api = Unit::launch(&town, "LISTEN_FDNAMES=metrics:api exec \"$0\" api", passed);
+    api.expect("READY=1");
+    let at = |name: &str, path: &str| ask(UnixStream::connect(folder.path().join(name)).unwrap(), path);
+    assert!(at("api.sock", "/metrics").starts_with("HTTP/1.1 404"));
+    assert!(at("metrics.sock", "/live").starts_with("HTTP/1.1 404"));
+    let told = at("metrics.sock", "/metrics");
+    let counted = r#"barbossa_http_requests_total{method="GET",route="none",status="4xx"} 1"#;
+    assert!(told.contains(counted) && told.contains("barbossa_build_info{"), "{told}");
+    assert!(api.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_api_serves_on_both_passed_sockets_and_is_ready_at_once() {
     let town = Town::new().await;
     let doors = Doors::new(&town);

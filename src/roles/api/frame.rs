@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, ORIGIN};
@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::auth::{Allowance, Meter};
 use crate::error::Error;
 use crate::health::Waiting;
+use crate::metrics::Metrics;
 use crate::telemetry::REQUEST_ID;
 
 const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -35,6 +36,7 @@ pub(super) type Gate = watch::Receiver<Option<Waiting>>;
 pub(super) struct Frame {
     pub(super) stop: CancellationToken,
     pub(super) gate: Gate,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// The outermost layer.
@@ -42,6 +44,7 @@ pub(super) async fn frame(State(frame): State<Arc<Frame>>, mut request: Request,
     let id = request_id(request.headers());
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", request_id = id, http_method = %method, http_path = path);
     let work = async {
         let start = Instant::now();
@@ -52,6 +55,12 @@ pub(super) async fn frame(State(frame): State<Arc<Frame>>, mut request: Request,
             show(allowance, response.headers_mut());
         }
         let (status, took) = (response.status().as_u16(), start.elapsed());
+        frame.metrics.requests.count(
+            &method,
+            route.as_ref().map(MatchedPath::as_str),
+            response.status(),
+            took,
+        );
         let took_ms = took.as_millis() as u64;
         if took > SLOW {
             tracing::warn!(http_status = status, took_ms, "{method} {path} was slow");

@@ -11,6 +11,7 @@ mod stream;
 
 pub use serve::{Limits, Server};
 
+use std::os::unix::fs::FileTypeExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +38,14 @@ use crate::error::Error;
 use crate::events::{self, Relay};
 use crate::health::{self, Probes, Status, Waiting};
 use crate::lifecycle::{Life, Listener, PassedSocket};
+use crate::metrics::{self, Metrics};
 
 /// For JSON; a route that takes files says so itself.
 const BODY_LIMIT: usize = 1 << 20;
 /// Without a socket from systemd (started by hand).
 const OWN_ADDRESS: &str = "127.0.0.1:8080";
+/// `FileDescriptorName=` of barbossa-metrics.socket.
+const METRICS: &str = "metrics";
 /// How often a usable database is looked at again: somebody may have restored an old one.
 const LOOK_WHILE_USABLE: Duration = Duration::from_secs(5);
 /// How long the first look may keep requests waiting.
@@ -60,12 +64,18 @@ pub fn run(settings: Settings, sockets: Vec<PassedSocket>) -> ExitCode {
 }
 
 async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Result<()> {
+    let (for_metrics, sockets) = sockets.into_iter().partition(|s: &PassedSocket| s.name == METRICS);
+    let metrics_listeners = metrics_listeners(&app, for_metrics, sockets.is_empty()).await?;
     let listeners = listeners(sockets).await?;
     let (gate, is_open) = watch::channel(first_look(&app).await);
     let router = gated_router(&app, &life.stop, is_open.clone());
     let server = Server::new(router.clone(), Limits::default(), life.stop.clone());
     for listener in listeners {
         server.open(listener, &life);
+    }
+    let monitor = Server::new(monitor_router(&app), Limits::default(), life.stop.clone());
+    for listener in metrics_listeners {
+        monitor.open(listener, &life);
     }
     life.status("starting");
     life.ready();
@@ -85,8 +95,41 @@ async fn live(app: App, life: Life, sockets: Vec<PassedSocket>) -> anyhow::Resul
     life.spawn("the watch over the api itself", async move {
         watch_over(&looking, &watched, router, &counted, is_open).await
     });
-    server.drain().await;
+    tokio::join!(server.drain(), monitor.drain());
     Ok(())
+}
+
+/// What systemd passed for them; started by hand, a socket of our own. Metrics are for looking in, so that one that cannot
+/// be opened by hand costs nothing but them.
+async fn metrics_listeners(
+    app: &App,
+    passed: Vec<PassedSocket>,
+    is_by_hand: bool,
+) -> anyhow::Result<Vec<Listener>> {
+    if !is_by_hand {
+        return passed.into_iter().map(take).collect();
+    }
+    let listen = &app.settings.metrics.listen;
+    let opened = if listen.starts_with('/') {
+        // One that a process before us has left; nothing but a socket is ever removed.
+        if std::fs::symlink_metadata(listen).is_ok_and(|m| m.file_type().is_socket()) {
+            let _ = std::fs::remove_file(listen);
+        }
+        tokio::net::UnixListener::bind(listen).map(Listener::Unix)
+    } else {
+        tokio::net::TcpListener::bind(listen).await.map(Listener::Tcp)
+    };
+    Ok(opened.inspect_err(|error| tracing::info!("no metrics on {listen}: {error}")).into_iter().collect())
+}
+
+fn monitor_router(app: &App) -> Router {
+    metrics::routes()
+        .fallback(|| async { Error::NotFound("Metrics are at /metrics.") })
+        .with_state(app.clone())
+}
+
+fn take(socket: PassedSocket) -> anyhow::Result<Listener> {
+    Listener::from_passed(socket.fd).with_context(|| format!("the passed socket `{}`", socket.name))
 }
 
 /// What there is to wait for, before the first connection is taken: over a restart, requests wait in the sockets' backlog
@@ -110,9 +153,6 @@ async fn listeners(sockets: Vec<PassedSocket>) -> anyhow::Result<Vec<Listener>> 
         tracing::info!("systemd passed no socket");
         return Ok(vec![Listener::Tcp(listener)]);
     }
-    let take = |socket: PassedSocket| {
-        Listener::from_passed(socket.fd).with_context(|| format!("the passed socket `{}`", socket.name))
-    };
     sockets.into_iter().map(take).collect()
 }
 
@@ -217,7 +257,7 @@ fn framed(routes: Router<App>, app: &App, stop: &CancellationToken, gate: Gate) 
     let routes = routes.layer(csrf(origins));
     let routes = routes.layer(middleware::from_fn(vouch_for_tokens));
     let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
-    let frame_state = Arc::new(Frame { stop: stop.clone(), gate });
+    let frame_state = Arc::new(Frame { stop: stop.clone(), gate, metrics: app.kept::<Metrics>() });
     routes
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(middleware::from_fn_with_state(frame_state, frame))

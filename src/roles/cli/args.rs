@@ -11,6 +11,7 @@ use super::complete;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
 use super::login::Auth;
+use super::tokens::Token;
 use super::trash::Trash;
 use super::wire::WireArgs;
 use crate::jobs::Queue;
@@ -69,6 +70,9 @@ pub enum Command {
     /// People who may log in
     #[command(subcommand, visible_alias = "users")]
     User(User),
+    /// Tokens with which programs get in
+    #[command(subcommand)]
+    Token(Token),
     /// Dumps of the database
     #[command(subcommand)]
     Backup(Backup),

@@ -62,6 +62,15 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
         let text = drop_in("backup_dir", &settings.backup_dir, Use::MayWrite);
         drop_ins.push(("barbossa-worker.service", text));
     }
+    let listen = &settings.metrics.listen;
+    if listen != config::DEFAULT_METRICS_SOCKET && config::is_metrics_address(listen) {
+        let setting =
+            "# From metrics.listen in /etc/barbossa, by barbossa-generator.\n[Socket]\nListenStream=\n";
+        drop_ins.push((
+            "barbossa-metrics.socket",
+            format!("{setting}ListenStream={}\n", listen.replace('%', "%%")),
+        ));
+    }
     drop_ins
 }
 
@@ -187,6 +196,21 @@ mod tests {
     fn no_unit_is_ever_opened_to_the_whole_machine() {
         for bad in ["/", "/etc", "/home", "relative", "", "/srv/../etc", "/srv/a\nExecStart=/bin/sh"] {
             assert!(drop_ins(&settings(bad)).is_empty(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_listened_for_where_the_settings_say() {
+        let at = |listen: &str| {
+            let mut settings = Settings::default();
+            settings.metrics.listen = listen.into();
+            drop_ins(&settings)
+        };
+        let (unit, text) = at("127.0.0.1:9477").remove(0);
+        assert_eq!(unit, "barbossa-metrics.socket");
+        assert!(text.ends_with("[Socket]\nListenStream=\nListenStream=127.0.0.1:9477\n"), "{text}");
+        for bad in ["0.0.0.0:9477", "/run/a\nExecStart=x", "/run/a b", ""] {
+            assert!(at(bad).is_empty(), "{bad:?}");
         }
     }
 

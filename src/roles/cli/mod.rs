@@ -26,6 +26,7 @@ mod role;
 mod setup;
 mod status;
 mod terminal;
+mod tokens;
 mod trash;
 mod users;
 mod version;
@@ -73,6 +74,7 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Gen(command) => generate::run(&command),
         Command::Version(output) => version::run(output),
         Command::Migrate => desk::with_app(migrate::run),
+        Command::Token(command) => desk::with_app(|app| tokens::run(app, command)),
         Command::Backup(command) => desk::with_app(|app| backup::run(app, command)),
         Command::Doctor(output) => doctor::run(output),
         Command::Auth(command) => login::run(wire, command),
