@@ -85,9 +85,10 @@ fn other_rooms_use_the_front_door() {
 
 #[test]
 fn every_route_stands_in_the_document() {
+    // Metrics have a socket of their own, and are no part of the contract.
     let bare: Vec<String> = source_files()
         .iter()
-        .filter(|f| program(&f.text).contains(".route("))
+        .filter(|f| f.path != "metrics/mod.rs" && program(&f.text).contains(".route("))
         .map(|f| format!("{}: add it with `routes!`, so that the OpenAPI document has it", f.path))
         .collect();
     assert!(bare.is_empty(), "{}", bare.join("\n"));
