@@ -38,7 +38,7 @@ const RESTART: Duration = Duration::from_secs(60);
 /// Which Barbossa is meant, and who asks. For all commands that are answered over HTTP.
 #[derive(Debug, Clone, Default, Args)]
 pub struct WireArgs {
-    /// Address of another Barbossa, such as https://music.example.org; else the one on this machine
+    /// Address of another Barbossa, such as `https://music.example.org`; else the one on this machine
     #[arg(long = "api-url", global = true, value_name = "URL", env = "BARBOSSA_URL", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub url: Option<String>,
