@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
@@ -20,8 +20,8 @@ pub struct App(Arc<Shared>);
 pub struct Shared {
     /// Which role this process plays: `api`, `worker`, …
     pub role: &'static str,
-    /// As loaded at start.
-    pub settings: Settings,
+    /// As they are now.
+    pub settings: Live,
     /// PostgreSQL.
     pub db: Db,
     /// What is heard from PostgreSQL; silent until the role runs it.
@@ -43,6 +43,7 @@ impl App {
         let cache = Cache::new(&settings.redis_url)?;
         let clock = Clock::default();
         let (notices, kept) = (Notices::default(), Mutex::default());
+        let settings = Live::new(settings);
         Ok(Self(Arc::new(Shared { role, settings, db, notices, cache, clock, kept })))
     }
 
@@ -65,6 +66,29 @@ impl Deref for App {
 
     fn deref(&self) -> &Shared {
         &self.0
+    }
+}
+
+/// The settings, which an admin may change while the process runs. What reads them at their use follows.
+pub struct Live(RwLock<&'static Settings>);
+
+impl Live {
+    fn new(settings: Settings) -> Self {
+        Self(RwLock::new(Box::leak(Box::new(settings))))
+    }
+
+    /// From now on these. Those from before stay in memory, since someone may be reading them: a few kilobytes for each
+    /// change that a person makes.
+    pub fn replace(&self, settings: Settings) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Box::leak(Box::new(settings));
+    }
+}
+
+impl Deref for Live {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

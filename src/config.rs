@@ -1,9 +1,11 @@
 //! Every setting: its key, its default and what it means. Loaded and checked once, then shared by `App`.
 //!
-//! Later wins: the defaults below, `barbossa.toml`, `conf.d/*.toml` in the order of their names, the environment. Secrets
-//! come from systemd's credentials first, then from the environment, and never from a file that anyone may read.
+//! Later wins: the defaults below, `barbossa.toml`, `conf.d/*.toml` in the order of their names, what an admin changed at
+//! run time (`changes`), the environment. Secrets come from such a change first, then from systemd's credentials, then from
+//! the environment, and never from a file that anyone may read.
 //! `load` never stops at the first mistake: whoever edits a file by hand is told all of them at once.
 
+mod changes;
 mod check;
 mod env_file;
 mod keys;
@@ -16,16 +18,19 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+pub use changes::{Change, Effect, NewSecret, keep, propose};
 pub use check::{is_folder_of_its_own, is_metrics_address, redacted};
 pub use env_file::{EnvFile, RETIRED, Retired};
 pub use keys::{KEYS, Key, key};
 pub use peer::{Network, TrustedPeer};
 pub use problem::{Problem, Problems, Severity};
 pub use secrets::{SECRETS, Secret};
-pub use sources::{Loaded, Origin, Sources, Variable, load, read};
+pub use sources::{Loaded, Origin, Sources, Variable, changed, load, read};
 
 /// Where the settings lie, unless `BARBOSSA_CONFIG` says otherwise.
 pub const SETTINGS_FILE: &str = "/etc/barbossa/barbossa.toml";
+/// Where what an admin changes while Barbossa runs is kept; the api may write there.
+pub const CHANGES_DIR: &str = "/var/lib/barbossa/settings";
 /// Where music lies unless somebody moved it; the units are written for it.
 pub const DEFAULT_MUSIC_PATH: &str = "/var/lib/barbossa/music";
 
@@ -77,6 +82,8 @@ pub struct Settings {
     pub musicbrainz: Musicbrainz,
     /// AcoustID.
     pub acoustid: Acoustid,
+    /// Where the changes of an admin lie.
+    pub changes_dir: PathBuf,
     /// What only this process and its credentials know.
     pub secrets: Secrets,
 }
@@ -92,6 +99,8 @@ pub struct Api {
     pub session_days: u32,
     /// How much one person may ask; 0: without limit.
     pub requests_per_minute: u32,
+    /// Folders beneath which an admin may look for one to choose; the music folder is always one.
+    pub browse_roots: Vec<String>,
 }
 
 /// `[forward_auth]`
@@ -257,6 +266,7 @@ impl Default for Settings {
                 public_url: String::new(),
                 session_days: 30,
                 requests_per_minute: 600_000,
+                browse_roots: ["/srv", "/mnt", "/media"].map(str::to_owned).to_vec(),
             },
             forward_auth: ForwardAuth { header: String::new(), trusted: Vec::new(), create_users: false },
             oidc: Oidc {
@@ -287,6 +297,7 @@ impl Default for Settings {
                 contact: String::new(),
             },
             acoustid: Acoustid { url: "https://api.acoustid.org".into() },
+            changes_dir: CHANGES_DIR.into(),
             secrets: Secrets::default(),
         }
     }

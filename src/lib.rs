@@ -64,6 +64,8 @@ pub mod imports;
 pub mod integrity;
 /// Copies proven to be readable.
 pub mod backups;
+/// What an admin may change while it runs.
+pub mod settings;
 /// Alive, ready, and how the parts are.
 pub mod health;
 /// What a monitor reads: requests as they are served, and the house in numbers.

@@ -88,6 +88,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Number(|s| &mut s.api.requests_per_minute, 0..=1_000_000_000),
     },
     Key {
+        name: "api.browse_roots",
+        env: None,
+        meaning: "Folders beneath which an admin may look for one to choose; the music folder is always one.",
+        field: Field::List(|s| &mut s.api.browse_roots),
+    },
+    Key {
         name: "forward_auth.header",
         env: None,
         meaning: "The header in which a proxy that has logged people in says who asks, such as Remote-User; empty: none is believed.",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Problem, Settings, Sources};
+use super::{Problem, Settings, Sources, changes};
 
 /// A credential larger than this is a mistake.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -24,7 +24,7 @@ pub struct Secret {
     pub meaning: &'static str,
     /// The setting that is useless without it.
     pub needed_by: Option<&'static str>,
-    put: fn(&mut Settings, SecretString),
+    put: fn(&mut Settings, Option<SecretString>),
 }
 
 /// All of them.
@@ -34,63 +34,63 @@ pub const SECRETS: &[Secret] = &[
         env: Some("JWT_SECRET"),
         meaning: "Signs tickets and seals stored secrets; made by the installation.",
         needed_by: None,
-        put: |s, v| s.secrets.jwt_secret = Some(v),
+        put: |s, v| s.secrets.jwt_secret = v,
     },
     Secret {
         credential: "barbossa.database-url",
         env: None,
         meaning: "database_url, when there is a password in it.",
         needed_by: None,
-        put: |s, v| v.expose_secret().clone_into(&mut s.database_url),
+        put: |s, v| v.iter().for_each(|v| v.expose_secret().clone_into(&mut s.database_url)),
     },
     Secret {
         credential: "barbossa.redis-url",
         env: None,
         meaning: "redis_url, when there is a password in it.",
         needed_by: None,
-        put: |s, v| v.expose_secret().clone_into(&mut s.redis_url),
+        put: |s, v| v.iter().for_each(|v| v.expose_secret().clone_into(&mut s.redis_url)),
     },
     Secret {
         credential: "barbossa.qobuz-password",
         env: Some("QOBUZ_PASSWORD"),
         meaning: "The password of the Qobuz account.",
         needed_by: Some("qobuz.email"),
-        put: |s, v| s.secrets.qobuz_password = Some(v),
+        put: |s, v| s.secrets.qobuz_password = v,
     },
     Secret {
         credential: "barbossa.lidarr-api-key",
         env: Some("LIDARR_API_KEY"),
         meaning: "Lidarr's API key (Settings, General).",
         needed_by: Some("lidarr.url"),
-        put: |s, v| s.secrets.lidarr_api_key = Some(v),
+        put: |s, v| s.secrets.lidarr_api_key = v,
     },
     Secret {
         credential: "barbossa.plex-token",
         env: Some("PLEX_TOKEN"),
         meaning: "A Plex token.",
         needed_by: Some("plex.url"),
-        put: |s, v| s.secrets.plex_token = Some(v),
+        put: |s, v| s.secrets.plex_token = v,
     },
     Secret {
         credential: "barbossa.torrentleech-key",
         env: Some("TORRENTLEECH_KEY"),
         meaning: "The announce key of a TorrentLeech account, 32 characters.",
         needed_by: None,
-        put: |s, v| s.secrets.torrentleech_key = Some(v),
+        put: |s, v| s.secrets.torrentleech_key = v,
     },
     Secret {
         credential: "barbossa.oidc-client-secret",
         env: None,
         meaning: "The secret of this client at the OpenID provider; a public client has none.",
         needed_by: None,
-        put: |s, v| s.secrets.oidc_client_secret = Some(v),
+        put: |s, v| s.secrets.oidc_client_secret = v,
     },
     Secret {
         credential: "barbossa.acoustid-key",
         env: Some("ACOUSTID_KEY"),
         meaning: "The key of an application at AcoustID (free, acoustid.org/new-application).",
         needed_by: None,
-        put: |s, v| s.secrets.acoustid_key = Some(v),
+        put: |s, v| s.secrets.acoustid_key = v,
     },
 ];
 
@@ -148,6 +148,13 @@ pub(super) fn take(
 ) -> Vec<&'static str> {
     let mut read = Vec::new();
     for secret in SECRETS {
+        if let Some(changed) = changed_secret(&sources.changes_dir, secret) {
+            if !changed.is_empty() {
+                read.push(secret.credential);
+            }
+            (secret.put)(settings, or_forgotten(changed));
+            continue;
+        }
         let credential = sources.credentials_dir.as_ref().map(|dir| dir.join(secret.credential));
         let from_credential = credential.and_then(|path| from_file(secret, &path, problems));
         let from_environment = || Some((secret.env?, sources.variable(secret.env?)?));
@@ -159,13 +166,35 @@ pub(super) fn take(
         if let Some(fault) = fault(secret, &text) {
             problems.push(Problem { place: Some(place), ..fault });
         }
-        (secret.put)(settings, text.into());
+        (secret.put)(settings, Some(text.into()));
         read.push(secret.credential);
     }
     for secret in SECRETS {
         problems.extend(secret.stores(sources).iter().filter_map(|path| too_open(secret, path, 0o077)));
     }
     read
+}
+
+/// Takes over those that were changed.
+pub(super) fn take_changed(settings: &mut Settings) {
+    for secret in SECRETS {
+        if let Some(changed) = changed_secret(&settings.changes_dir, secret) {
+            (secret.put)(settings, or_forgotten(changed));
+        }
+    }
+}
+
+fn or_forgotten(changed: String) -> Option<SecretString> {
+    Some(changed).filter(|text| !text.is_empty()).map(Into::into)
+}
+
+/// What an admin made of it, if anything; an empty file says that it is to be forgotten. The units that have no business
+/// with secrets may not look, and need none.
+fn changed_secret(changes_dir: &Path, secret: &Secret) -> Option<String> {
+    if changes_dir.as_os_str().is_empty() {
+        return None;
+    }
+    read_limited(&changes::secret_file(changes_dir, secret)).ok()
 }
 
 fn from_file(secret: &Secret, path: &Path, problems: &mut Vec<Problem>) -> Option<String> {

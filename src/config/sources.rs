@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::changes;
 use super::check::{self, password_in};
 use super::keys::{self, KEYS, Key};
 use super::secrets::{self, Secret};
-use super::{Problem, Problems, SETTINGS_FILE, Settings};
+use super::{CHANGES_DIR, Problem, Problems, SETTINGS_FILE, Settings};
 
 /// What [`load`] reads.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,8 @@ pub struct Sources {
     pub credentials_dir: Option<PathBuf>,
     /// Where the units' credentials come from, as far as this process may look.
     pub credential_stores: Vec<PathBuf>,
+    /// What an admin changed at run time; empty: nothing.
+    pub changes_dir: PathBuf,
     /// The role that is about to start, if one is.
     pub role: Option<&'static str>,
 }
@@ -61,7 +64,13 @@ impl Sources {
     /// Those of this process.
     pub fn of_process() -> Self {
         let named = std::env::var_os("BARBOSSA_CONFIG").filter(|v| !v.is_empty());
+        // Whoever names another file has other changes, too.
+        let changes_dir = match &named {
+            Some(file) => Path::new(file).with_file_name("changes"),
+            None => CHANGES_DIR.into(),
+        };
         Self {
+            changes_dir,
             is_file_named: named.is_some(),
             file: named.unwrap_or_else(|| SETTINGS_FILE.into()).into(),
             environment: environment(std::env::vars_os()),
@@ -122,12 +131,30 @@ pub fn read(sources: &Sources) -> Loaded {
     gather(sources).0
 }
 
+/// These settings with what an admin has changed since they were read. Blocks for a moment.
+///
+/// # Errors
+/// When the changes cannot be read.
+pub fn changed(current: &Settings) -> Result<Settings, Problems> {
+    let mut loading = Loading { settings: current.clone(), ..Loading::default() };
+    loading.read_file(&changes::file(&current.changes_dir), false);
+    let Loading { mut settings, problems, .. } = loading;
+    settings.log_level = check::usual_level(&settings.log_level);
+    secrets::take_changed(&mut settings);
+    let problems = Problems(problems);
+    if problems.has_errors() { Err(problems) } else { Ok(settings) }
+}
+
 /// What was given, and which credentials were read.
 fn gather(sources: &Sources) -> (Loaded, Vec<&'static str>) {
     let mut loading = Loading::default();
     loading.read_file(&sources.file, sources.is_file_named);
     for path in loading.drop_ins(&sources.drop_in_dir()) {
         loading.read_file(&path, true);
+    }
+    if !sources.changes_dir.as_os_str().is_empty() {
+        loading.settings.changes_dir.clone_from(&sources.changes_dir);
+        loading.read_file(&changes::file(&sources.changes_dir), false);
     }
     loading.read_environment(sources);
     let Loading { mut settings, mut problems, mut origins, files } = loading;

@@ -17,13 +17,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::{self, Settings};
+use crate::db::Notice;
 use crate::health::{self, Waiting};
 use crate::lifecycle::{self, Life};
-use crate::telemetry;
+use crate::{settings, telemetry};
 
 /// How long a role that cannot work yet keeps `systemctl start` waiting.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -31,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const GOODBYE: Duration = Duration::from_millis(30);
 /// How soon the return of PostgreSQL is seen.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
+/// Where PostgreSQL tells of changed settings.
+const SETTINGS_CHANGED: &str = "barbossa_settings";
 
 /// What a role asks of the process that it is.
 struct Play {
@@ -103,14 +109,32 @@ fn reload(role: &'static str, log: Arc<telemetry::Guard>) -> impl Fn() -> anyhow
 }
 
 fn listen(app: &App, channels: &'static [&'static str], life: &Life) {
-    if channels.is_empty() {
-        return;
-    }
-    let (ear, stop) = (app.clone(), life.stop.clone());
-    life.spawn("the ear on PostgreSQL", async move {
-        ear.notices.run(&ear.db, channels, stop).await;
+    let channels: Vec<&str> = channels.iter().copied().chain([SETTINGS_CHANGED]).collect();
+    let (follower, stop) = (app.clone(), life.stop.clone());
+    let heard = app.notices.subscribe();
+    life.spawn("the ear on the settings", async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = follow_settings(&follower, heard) => {}
+        }
         Ok(())
     });
+    let (ear, stop) = (app.clone(), life.stop.clone());
+    life.spawn("the ear on PostgreSQL", async move {
+        ear.notices.run(&ear.db, &channels, stop).await;
+        Ok(())
+    });
+}
+
+/// Takes over what an admin has changed, and looks whenever something may not have been heard.
+async fn follow_settings(app: &App, mut heard: broadcast::Receiver<Notice>) {
+    loop {
+        match heard.recv().await {
+            Ok(Notice::Message { channel, .. }) if channel != SETTINGS_CHANGED => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => settings::take_over(app),
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 /// Waits until PostgreSQL answers with a schema that will do, telling so; `false` when the process is to stop.

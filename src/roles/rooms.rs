@@ -5,7 +5,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, backups, edits, hearts, imports, integrity, library, members, trash};
+use crate::{activity, auth, backups, edits, hearts, imports, integrity, library, members, settings, trash};
 
 /// Beneath `/api`.
 pub fn routes() -> OpenApiRouter<App> {
@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(integrity::routes())
         .merge(imports::show_http::routes())
         .merge(backups::routes())
+        .merge(settings::routes())
 }
 
 /// The kinds of jobs that there are.

@@ -43,6 +43,7 @@ mod model;
 mod rescan;
 mod search;
 mod server;
+mod settings;
 mod sql;
 mod tidy;
 mod tokens;

@@ -11,6 +11,7 @@ use super::complete;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
 use super::login::Auth;
+use super::settings::Settings;
 use super::tokens::Token;
 use super::trash::Trash;
 use super::wire::WireArgs;
@@ -64,6 +65,9 @@ pub enum Command {
     /// Carry settings over, move the music
     #[command(subcommand)]
     Setup(Setup),
+    /// What holds, and what may be changed while everything runs
+    #[command(subcommand)]
+    Settings(Settings),
     /// Log in to the api, and out
     #[command(subcommand)]
     Auth(Auth),

@@ -23,6 +23,7 @@ mod privileges;
 mod reports;
 mod review;
 mod role;
+mod settings;
 mod setup;
 mod status;
 mod terminal;
@@ -71,6 +72,7 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
     match command {
         Command::CheckConfig(args) => check::run(&args),
         Command::Setup(command) => setup::run(command),
+        Command::Settings(command) => with_wire(wire, |wire| settings::run(wire, command)),
         Command::Gen(command) => generate::run(&command),
         Command::Version(output) => version::run(output),
         Command::Migrate => desk::with_app(migrate::run),

@@ -46,6 +46,7 @@ impl Town {
             database_url: postgres().fresh_database().await,
             redis_url: redis().url(),
             backup_dir: folder.path().join("backups"),
+            changes_dir: folder.path().join("settings"),
             ..Settings::default()
         };
         let town = Self { settings, folder, stop: CancellationToken::new(), door: OnceLock::new() };
