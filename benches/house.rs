@@ -9,6 +9,8 @@
 #[path = "../tests/it/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use the rest")]
 mod harness;
+#[path = "live/mod.rs"]
+mod live;
 #[path = "peers/mod.rs"]
 mod peers;
 
@@ -40,6 +42,12 @@ fn main() {
         }
         if is_wanted("import") {
             import(1000).await;
+        }
+        if is_wanted("sockets") {
+            live::sockets().await;
+        }
+        if is_wanted("relink") {
+            live::relink().await;
         }
         if is_wanted("serve") {
             serve().await;

@@ -48,6 +48,8 @@ pub mod jobs;
 pub mod activity;
 /// The household's people, as an admin sees them.
 pub mod members;
+/// Logging in at an OpenID provider.
+pub mod openid;
 
 // -- rooms, nearest to the data first
 /// Artists, albums, tracks, search, artwork, streaming.

@@ -62,8 +62,7 @@ async fn login(
     let address = client.address_text();
     let token = start_session(&app, user.id, client.user_agent.as_deref(), address.as_deref()).await?;
     tracing::info!(user_id = user.id, address, "logged in");
-    let max_age_seconds = u64::from(app.settings.api.session_days) * 86_400;
-    let cookie = cookie(&token, max_age_seconds, client.is_https);
+    let cookie = HeaderMap::from_iter([(header::SET_COOKIE, login_cookie(&app, &client, &token))]);
     Ok((cookie, axum::Json(LoggedIn { token, user })))
 }
 
@@ -89,12 +88,16 @@ async fn judged(
     })
 }
 
+/// What lets a browser in from now on.
+pub(crate) fn login_cookie(app: &App, client: &Client, token: &str) -> HeaderValue {
+    cookie_line(token, u64::from(app.settings.api.session_days) * 86_400, client.is_https)
+}
+
 /// `Lax`: another site's forms and scripts do not carry it, a link to us does.
-fn cookie(token: &str, max_age_seconds: u64, is_https: bool) -> HeaderMap {
+fn cookie_line(token: &str, max_age_seconds: u64, is_https: bool) -> HeaderValue {
     let secure = if is_https { "; Secure" } else { "" };
     let line = format!("{COOKIE}={token}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
-    let line = HeaderValue::from_str(&line).expect("a token is hexadecimal");
-    HeaderMap::from_iter([(header::SET_COOKIE, line)])
+    HeaderValue::from_str(&line).expect("a token is hexadecimal")
 }
 
 /// Ends this session.
@@ -113,7 +116,7 @@ async fn logout(
     }
     forget_remembered(&app);
     let body = axum::Json(Message::new("Logged out successfully"));
-    Ok((cookie("", 0, client.is_https), body))
+    Ok((HeaderMap::from_iter([(header::SET_COOKIE, cookie_line("", 0, client.is_https))]), body))
 }
 
 /// Who asks. Root at the local socket has neither a row nor a day when it was made.

@@ -1,4 +1,4 @@
-//! Users, sessions, and who may do what. Owns `app_user`, `session`, `api_token`, `user_identity`.
+//! Users, sessions, and who may do what. Owns `app_user`, `session`, `api_token`.
 //!
 //! Invariants: a password is only ever kept as an Argon2id hash, a token only as its SHA-256; ending a session works at
 //! once in every process; at least one admin remains; `access.rs` alone decides whether a request may pass.

@@ -94,6 +94,15 @@ pub(super) async fn after(
     Ok(client.rows(AFTER, &[&seq, &user_id, &limit]).await?.iter().map(Event::from).collect())
 }
 
+// Of a client that has seen `$1` all that came after it is still there, if `$1` itself or what came right after it is.
+const IS_FORGOTTEN: &str = "select coalesce((select min(id) from event),
+        (select case when is_called then last_value + 1 else 0 end from event_id_seq)) > $1::bigint + 1";
+
+/// Whether events after `seq` may have been deleted for their age.
+pub(super) async fn is_forgotten(client: &impl Sql, seq: i64) -> Result<bool> {
+    Ok(client.row(IS_FORGOTTEN, &[&seq]).await?.get(0))
+}
+
 /// What the relay knows of what was told.
 #[derive(Default)]
 struct Told {

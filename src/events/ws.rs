@@ -2,10 +2,10 @@
 //!
 //! A client proves who it is by cookie, by header, by `?ticket=`, or by its first message `{"type":"auth","token":…}`.
 //! Then it hears everything addressed to it, or only the channels that it subscribed to. Each event carries `seq`;
-//! after a reconnect `{"type":"resume","after":seq}` brings what was missed. Whoever is too slow is sent away, and
+//! after a reconnect `{"type":"resume","after":seq}`, or `?after=seq` at once, brings what was missed. Whoever is too slow is sent away, and
 //! comes back that way.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// What clients say is short.
 const LONGEST_MESSAGE: usize = 8 * 1024;
-/// More than can be on its way twice.
-const MOST_REMEMBERED: usize = 4096;
+/// More than can be on its way twice: what a resume brings, and what waits for a listener meanwhile.
+const MOST_REMEMBERED: usize = 1024;
 const MOST_PER_USER: usize = 10;
 
 // RFC 6455, section 7.4.1; 4000 and above are an application's own.
@@ -66,9 +66,11 @@ async fn live_events(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response> {
     let via = via.map(|Extension(via)| via);
-    let proof = proof(&app, via, &headers, query.as_deref().unwrap_or_default()).await?;
+    let query = query.as_deref().unwrap_or_default();
+    let proof = proof(&app, via, &headers, query).await?;
+    let after = access::parameter(query, "after").and_then(|seq| seq.parse().ok());
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| serve(app, socket, proof)))
+    Ok(upgrade.on_upgrade(move |socket| serve(app, socket, proof, after)))
 }
 
 /// What the opening request showed.
@@ -122,14 +124,14 @@ enum End {
     Gone,
 }
 
-async fn serve(app: App, mut socket: WebSocket, proof: Proof) {
+async fn serve(app: App, mut socket: WebSocket, proof: Proof, after: Option<i64>) {
     // Kept until the goodbye is said: a process that stops waits for it.
     let mut seat = None;
     let end = match identify(&app, &mut socket, proof).await {
         Ok(user) => {
             seat = app.kept::<Relay>().admit(user.id, MOST_PER_USER);
             match seat {
-                Some(_) => Conversation::new(app, user).hold(&mut socket).await,
+                Some(_) => Conversation::new(app, user).hold(&mut socket, after).await,
                 None => End::Say(NOT_ALLOWED, "Too many connections"),
             }
         }
@@ -207,19 +209,25 @@ struct Conversation {
     /// None as long as the client never subscribed: everything.
     channels: Option<BTreeSet<&'static str>>,
     /// What was told here, live or on `resume`: the two overlap, and nothing is told twice.
-    told: HashSet<i64>,
+    told: VecDeque<i64>,
     heard_at: Instant,
 }
 
 impl Conversation {
     fn new(app: App, user: User) -> Self {
         let relay = app.kept::<Relay>();
-        Self { app, user, relay, channels: None, told: HashSet::new(), heard_at: Instant::now() }
+        Self { app, user, relay, channels: None, told: VecDeque::new(), heard_at: Instant::now() }
     }
 
-    async fn hold(mut self, socket: &mut WebSocket) -> End {
+    /// `after`: from where to resume at once.
+    async fn hold(mut self, socket: &mut WebSocket, after: Option<i64>) -> End {
         let mut events = self.relay.subscribe();
         if let Err(end) = self.greet(socket).await {
+            return end;
+        }
+        if let Some(after) = after
+            && let Err(end) = self.resume(socket, after).await
+        {
             return end;
         }
         let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
@@ -286,21 +294,25 @@ impl Conversation {
 
     /// All that was missed, or, when it is too much (or too long ago), that everything should be looked at anew.
     async fn resume(&mut self, socket: &mut WebSocket, after: i64) -> Result<(), End> {
-        let missed = match self.app.db.get().await {
-            Ok(client) => relay::after(&client, after, Some(self.user.id), MOST_RETOLD).await,
-            Err(error) => Err(error),
-        };
-        let Ok(missed) = missed else {
+        let Ok(missed) = self.missed(after).await else {
             return Err(End::Say(TRY_AGAIN_LATER, "Try again in a moment"));
         };
-        if i64::try_from(missed.len()).is_ok_and(|n| n >= MOST_RETOLD) {
-            return send(socket, &json!({"type": "resync"})).await;
-        }
+        let Some(missed) = missed else { return send(socket, &json!({"type": "resync"})).await };
         let newest = missed.last().map_or(after, |e| e.seq.max(after));
         for event in &missed {
             self.tell(socket, event).await?;
         }
         send(socket, &json!({"type": "resumed", "seq": newest})).await
+    }
+
+    /// None when it is too much, or was forgotten meanwhile.
+    async fn missed(&self, after: i64) -> Result<Option<Vec<Event>>> {
+        let client = self.app.db.get().await?;
+        if relay::is_forgotten(&client, after).await? {
+            return Ok(None);
+        }
+        let missed = relay::after(&client, after, Some(self.user.id), MOST_RETOLD).await?;
+        Ok(Some(missed).filter(|all| i64::try_from(all.len()).is_ok_and(|n| n < MOST_RETOLD)))
     }
 
     async fn pass_on(
@@ -321,17 +333,18 @@ impl Conversation {
     }
 
     async fn tell(&mut self, socket: &mut WebSocket, event: &Event) -> Result<(), End> {
-        if self.told.len() >= MOST_REMEMBERED {
-            self.told.clear();
-        }
-        if !self.told.insert(event.seq) {
-            return Ok(());
-        }
         let is_wanted = self.channels.as_ref().is_none_or(|c| {
             c.iter().any(|channel| event.is_on(channel))
                 || matches!(event.kind.as_str(), "notification" | "toast")
         });
-        if is_wanted && event.is_for(&self.user) { send(socket, &event.to_json()).await } else { Ok(()) }
+        if !is_wanted || !event.is_for(&self.user) || self.told.contains(&event.seq) {
+            return Ok(());
+        }
+        if self.told.len() >= MOST_REMEMBERED {
+            self.told.pop_front();
+        }
+        self.told.push_back(event.seq);
+        send(socket, &event.to_json()).await
     }
 
     async fn beat(&mut self, socket: &mut WebSocket) -> Result<(), End> {

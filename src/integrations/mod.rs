@@ -5,6 +5,7 @@
 
 pub mod acoustid;
 pub mod musicbrainz;
+pub mod openid;
 
 use std::sync::Once;
 use std::time::Duration;
@@ -67,9 +68,38 @@ impl Web {
     /// # Errors
     /// [`Trouble`]; the address is not in it, since there may be a key in the address.
     pub async fn ask(&self, service: &'static str, address: &str) -> Result<Option<Value>, Trouble> {
+        self.answer(service, self.0.get(address)).await
+    }
+
+    /// Sends a form (with HTTP's basic authentication, both halves encoded as RFC 6749, section 2.3.1 wants it); nothing
+    /// of it is sent on to another address.
+    ///
+    /// # Errors
+    /// [`Trouble`]; neither the form nor the secret is in it.
+    pub async fn post(
+        &self,
+        service: &'static str,
+        address: &str,
+        form: &[(&str, &str)],
+        secret: Option<(&str, &str)>,
+    ) -> Result<Value, Trouble> {
+        let form = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>();
+        let request = self.0.post(address).body(form.join("&"));
+        let mut request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some((name, secret)) = secret {
+            request = request.basic_auth(encoded(name), Some(encoded(secret)));
+        }
+        let answer = self.answer(service, request).await?;
+        answer.ok_or_else(|| Trouble::Rubbish(service, "there is nothing at its address".into()))
+    }
+
+    async fn answer(
+        &self,
+        service: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Option<Value>, Trouble> {
         let away = |e: reqwest::Error| Trouble::Away(service, reason(&e.without_url()));
-        let request = self.0.get(address).header(header::ACCEPT, "application/json");
-        let mut response = request.send().await.map_err(away)?;
+        let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(away)?;
         let status = response.status();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok());
         let retry_after = retry_after.and_then(|v| v.trim().parse().ok()).map(Duration::from_secs);

@@ -5,7 +5,9 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
-use crate::{activity, auth, backups, edits, hearts, imports, integrity, library, members, settings, trash};
+use crate::{
+    activity, auth, backups, edits, hearts, imports, integrity, library, members, openid, settings, trash,
+};
 
 /// Beneath `/api`.
 pub fn routes() -> OpenApiRouter<App> {
@@ -13,6 +15,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(auth::http::routes())
         .merge(jobs::routes())
         .merge(members::routes())
+        .merge(openid::routes())
         .merge(activity::routes())
         .merge(library::routes())
         .merge(hearts::routes())

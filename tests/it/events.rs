@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use barbossa::activity;
 use barbossa::app::App;
-use barbossa::auth::{self, By, NewUser, Purpose, User};
+use barbossa::auth::{self, By, NewToken, NewUser, Purpose, Scope, User};
 use barbossa::events::{self, Audience, Relay, publish};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -229,6 +229,53 @@ async fn whoever_missed_too_much_is_told_to_look_anew() {
         .await;
     let mut ear = house.listen_as(&token).await;
     assert_eq!(ear.ask(json!({"type": "resume", "after": first})).await, json!({"type": "resync"}));
+}
+
+#[tokio::test]
+async fn what_was_forgotten_meanwhile_is_not_passed_over_in_silence() {
+    let house = Broadcast::new().await;
+    let (_, token) = house.person("ada", false).await;
+    let mut seqs = Vec::new();
+    for n in 0..4 {
+        seqs.push(house.say("library:updated", Audience::Everyone, json!({"entity_id": n})).await);
+    }
+    house.town.execute(&format!("delete from event where id <= {}", seqs[1])).await;
+    let mut ear = house.listen_as(&token).await;
+    assert_eq!(ear.ask(json!({"type": "resume", "after": seqs[0]})).await, json!({"type": "resync"}));
+    assert_eq!(ear.ask(json!({"type": "resume", "after": seqs[1]})).await["entity_id"], 2);
+    let mut ear = house.listen_as(&token).await;
+    house.town.execute("delete from event").await;
+    assert_eq!(ear.ask(json!({"type": "resume", "after": seqs[2]})).await, json!({"type": "resync"}));
+    assert_eq!(ear.ask(json!({"type": "resume", "after": seqs[3]})).await["type"], "resumed");
+}
+
+#[tokio::test]
+async fn a_reconnect_may_say_in_its_address_from_where() {
+    let house = Broadcast::new().await;
+    let (_, token) = house.person("ada", false).await;
+    let seen = house.say("library:updated", Audience::Everyone, json!({"entity_id": 1})).await;
+    let missed = house.say("library:updated", Audience::Everyone, json!({"entity_id": 2})).await;
+    let bearer = format!("Bearer {token}");
+    let mut ear = house.connect(&format!("?after={seen}"), &[("authorization", &bearer)]).await.unwrap();
+    assert_eq!(ear.hear().await["type"], "connected");
+    assert_eq!(ear.hear().await["seq"], missed);
+    assert_eq!(ear.hear().await, json!({"type": "resumed", "seq": missed}));
+}
+
+#[tokio::test]
+async fn a_programs_token_listens_and_its_end_ends_the_connection() {
+    let house = Broadcast::new().await;
+    let (id, _) = house.person("ada", true).await;
+    let client = house.app.db.get().await.unwrap();
+    let new = NewToken { name: "x", scope: Scope::Read, days: None };
+    let (about, token) = auth::issue_token(&client, id, new).await.unwrap();
+    let mut ear = house.listen_as(&token).await;
+    // An admin's, and yet not for what is the admins'.
+    house.say("import:review", Audience::Admins, json!({})).await;
+    house.say("library:updated", Audience::Everyone, json!({})).await;
+    assert_eq!(ear.hear().await["type"], "library:updated");
+    auth::revoke_token(&client, about.id, id).await.unwrap();
+    assert_eq!(ear.closed_with().await, 4001);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ mod library;
 mod lifecycle;
 mod metrics;
 mod migrations;
+mod openid;
 mod releases;
 mod reports;
 mod review;

@@ -22,6 +22,9 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/live"),
     ("GET", "/ready"),
     ("POST", "/api/auth/login"),
+    ("GET", "/api/auth/oidc"),
+    ("GET", "/api/auth/oidc/callback"),
+    ("GET", "/api/auth/oidc/start"),
 ];
 
 /// What an admin alone may, beside all beneath `/api/admin/` and `/api/trash`.
@@ -32,6 +35,13 @@ const ADMINS: &[(&str, &str)] = &[
     ("GET", "/api/import/review"),
     ("GET", "/api/import/review/failed"),
     ("GET", "/api/import/review/{id}"),
+    ("GET", "/api/jobs"),
+    ("GET", "/api/jobs/queues"),
+    ("POST", "/api/jobs/{id}/cancel"),
+    ("POST", "/api/jobs/{id}/retry"),
+    ("GET", "/api/settings"),
+    ("PUT", "/api/settings"),
+    ("GET", "/api/settings/browse"),
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
