@@ -62,6 +62,8 @@ pub struct Settings {
     pub worker: Worker,
     /// The way in.
     pub imports: Imports,
+    /// The way out.
+    pub exports: Exports,
     /// The queue.
     pub jobs: Jobs,
     /// What was replaced or deleted.
@@ -152,6 +154,13 @@ pub struct Imports {
     pub sweep_seconds: u32,
     /// Below this confidence a person decides, in [0, 1].
     pub min_confidence: f32,
+}
+
+/// `[exports]`
+#[derive(Debug, Clone)]
+pub struct Exports {
+    /// Folders beneath which exports may be written; empty: `MUSIC_PATH/export`.
+    pub roots: Vec<String>,
 }
 
 /// `[jobs]`
@@ -283,6 +292,7 @@ impl Default for Settings {
                 sweep_seconds: 60,
                 min_confidence: 0.85,
             },
+            exports: Exports { roots: Vec::new() },
             jobs: Jobs { keep_days: 30 },
             trash: Trash { keep_days: 30 },
             integrity: Integrity { period_days: 30 },

@@ -64,6 +64,8 @@ pub mod edits;
 pub mod imports;
 /// Files held against their checksums; damages and the ways back.
 pub mod integrity;
+/// A user's library on a drive of their own, verified.
+pub mod exports;
 /// Copies proven to be readable.
 pub mod backups;
 /// What an admin may change while it runs.

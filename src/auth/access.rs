@@ -106,8 +106,8 @@ impl FromRequestParts<App> for User {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let known = match stream_ticket(parts) {
-            Some(ticket) => user_of_ticket(app, &ticket, Purpose::Stream).await?.into(),
+        let known = match ticket_of(parts) {
+            Some((ticket, purpose)) => user_of_ticket(app, &ticket, purpose).await?.into(),
             None => known(app, parts.extensions.get().copied(), &parts.headers).await?,
         };
         match known {
@@ -236,15 +236,18 @@ pub(crate) fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&
     pairs.find(|(name, value)| *name == wanted && !value.is_empty()).map(|(_, value)| value)
 }
 
-/// Only for reading a track's sound: a player outside the browser can send neither header nor cookie. A token, which a
-/// program sends on purpose, goes before it.
-fn stream_ticket(parts: &Parts) -> Option<String> {
-    if bearer(&parts.headers).is_some() {
+/// Only for reading a track's sound or an archive: a player or a program that downloads can send neither header nor
+/// cookie. A token, which a program sends on purpose, goes before it.
+fn ticket_of(parts: &Parts) -> Option<(String, Purpose)> {
+    if bearer(&parts.headers).is_some() || ![Method::GET, Method::HEAD].contains(&parts.method) {
         return None;
     }
-    let is_stream =
-        [Method::GET, Method::HEAD].contains(&parts.method) && parts.uri.path().ends_with("/stream");
-    if is_stream { parameter(parts.uri.query()?, "ticket") } else { None }
+    let purpose = match parts.uri.path().rsplit('/').next()? {
+        "stream" => Purpose::Stream,
+        "download" => Purpose::Download,
+        _ => return None,
+    };
+    Some((parameter(parts.uri.query()?, "ticket")?, purpose))
 }
 
 /// The ticket or token of a query. Neither has a character that a URL would have to escape.
@@ -267,7 +270,7 @@ mod tests {
 
     fn shown(parts: &Parts) -> String {
         let token = bearer(&parts.headers).map(|token| format!("token {token}"));
-        let ticket = || stream_ticket(parts).map(|ticket| format!("ticket {ticket}"));
+        let ticket = || ticket_of(parts).map(|(ticket, _)| format!("ticket {ticket}"));
         let cookie = || cookie(&parts.headers).map(|token| format!("cookie {token}"));
         token.or_else(ticket).or_else(cookie).unwrap_or_else(|| "nothing".into())
     }
@@ -276,7 +279,7 @@ mod tests {
     fn a_header_goes_before_a_ticket_and_a_ticket_before_a_cookie() {
         let all = [("authorization", "bearer abc"), ("cookie", "x=1; barbossa_session=def")];
         let whole = parts("GET", "/api/tracks/1/stream?ticket=t", &all);
-        assert_eq!((shown(&whole).as_str(), stream_ticket(&whole)), ("token abc", None));
+        assert_eq!((shown(&whole).as_str(), ticket_of(&whole)), ("token abc", None));
         assert_eq!(shown(&parts("GET", "/api/tracks/1/stream?ticket=t", &all[1..])), "ticket t");
         assert_eq!(shown(&parts("GET", "/api/tracks/1/stream", &all[1..])), "cookie def");
     }

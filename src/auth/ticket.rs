@@ -21,6 +21,8 @@ pub enum Purpose {
     Ws,
     /// Listening (`GET …/stream`); a quarter of an hour, since a player asks again for the next part.
     Stream,
+    /// Taking an export away (`GET …/download`); five minutes to begin.
+    Download,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
         match self {
             Self::Ws => "ws",
             Self::Stream => "stream",
+            Self::Download => "download",
         }
     }
 
@@ -35,6 +38,7 @@ impl Purpose {
         match self {
             Self::Ws => 60,
             Self::Stream => 15 * 60,
+            Self::Download => 5 * 60,
         }
     }
 }

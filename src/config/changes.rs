@@ -52,6 +52,7 @@ impl Key {
             | "redis_url"
             | "backup_dir"
             | "api.browse_roots"
+            | "exports.roots"
             | "bandcamp.cookies_path" => None,
             // Who is let in is for whoever may edit files as root.
             name if ["forward_auth.", "oidc.", "metrics."].iter().any(|part| name.starts_with(part)) => None,
@@ -203,6 +204,7 @@ mod tests {
             "redis_url",
             "backup_dir",
             "api.browse_roots",
+            "exports.roots",
             "bandcamp.cookies_path",
         ];
         assert_eq!(fixed, expected);

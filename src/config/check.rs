@@ -39,6 +39,7 @@ pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Ve
     let mut problems = Vec::new();
     problems.extend(music_path(&settings.music_path));
     problems.extend(backup_dir(settings));
+    problems.extend(settings.exports.roots.iter().filter_map(|root| export_root(root)));
     problems.extend(database_url(&settings.database_url));
     problems.extend(redis_url(&settings.redis_url));
     problems.extend(log_level(&settings.log_level));
@@ -99,6 +100,20 @@ fn backup_dir(settings: &Settings) -> Option<Problem> {
     dir.starts_with(&settings.music_path).then(|| {
         Problem::warning(key, "The backups lie in the music folder: one lost disk takes both.")
             .hint("Another disk, or at least another file system.")
+    })
+}
+
+fn export_root(root: &str) -> Option<Problem> {
+    let key = "exports.roots";
+    let path = Path::new(root);
+    if let Some(problem) = plain_absolute(key, path, "A whole path, such as /media/usb.") {
+        return Some(problem);
+    }
+    (!is_folder_of_its_own(path)).then(|| {
+        Problem::error(key, format!("{root} is not for exports alone.")).hint(format!(
+            "The drive's own mount point, or a folder of its own: {}",
+            path.join("music").display()
+        ))
     })
 }
 

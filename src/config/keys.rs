@@ -172,6 +172,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Share(|s| &mut s.imports.min_confidence),
     },
     Key {
+        name: "exports.roots",
+        env: None,
+        meaning: "Folders beneath which exports may be written: mount points of drives, or folders with a file .barbossa-exports in them; empty: export/ in music_path.",
+        field: Field::List(|s| &mut s.exports.roots),
+    },
+    Key {
         name: "jobs.keep_days",
         env: None,
         meaning: "Days that finished jobs and old events are kept for looking back.",

@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "access_and_metrics",
         sql: include_str!("migrations/0009_access_and_metrics.sql"),
     },
+    Migration { version: 10, name: "exports", sql: include_str!("migrations/0010_exports.sql") },
 ];
 
 /// The version of the schema that this program was built for.

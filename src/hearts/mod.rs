@@ -17,6 +17,7 @@ mod http;
 mod last;
 mod mine;
 mod reconcile;
+mod restore;
 mod step;
 mod tree;
 
@@ -24,4 +25,5 @@ pub use audit::{AuditLinks, audit, relink_album};
 pub use bring_back::bring_back;
 pub use heart::{follow, follow_all, keep_with_tracks, merge_artists};
 pub use http::routes;
-pub use reconcile::ReconcileLinks;
+pub use reconcile::{ReconcileLinks, extras};
+pub use restore::{Loved, restore_following, restore_hearts};

@@ -295,6 +295,18 @@ impl Batch {
     }
 }
 
+/// What lies in an album's folder besides the tracks of albums: covers, booklets, scans, logs. Paths relative to
+/// MUSIC_PATH, as `own_tracks` (the album's tracks) are. Blocks.
+///
+/// # Errors
+/// When the album's folder cannot be read.
+pub fn extras(music: &Path, album_path: &str, own_tracks: &[&str]) -> io::Result<Vec<String>> {
+    let own_tracks = own_tracks.iter().map(|path| (*path).to_owned()).collect();
+    let mut extras = Vec::new();
+    extras_in(music, album_path, &own_tracks, 0, &mut extras)?;
+    Ok(extras)
+}
+
 /// The files that are no audio in an album's folder and in those folders within it that are no other album's. Whether
 /// the folder was taken for this album's.
 fn extras_in(

@@ -244,6 +244,9 @@ impl ImportRelease {
             // What the person has seen counts, not what would be found now.
             identified.runner_up = import.runner_up.take().or(identified.runner_up);
             approval.apply(&mut identified);
+            if let Some(known) = &approval.known {
+                known.apply(&candidate, &mut identified);
+            }
         }
         let tx = client.transaction().await?;
         let promised = import.promised_places(&tx).await?;

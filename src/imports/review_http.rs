@@ -129,6 +129,7 @@ impl Words {
             use_runner_up: self.use_runner_up,
             when_there: self.when_there,
             by,
+            known: None,
         })
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::ImportRelease;
 use super::identify::{Evidence, Identified, Witness};
+use super::known::Known;
 use crate::activity;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -35,6 +36,9 @@ pub struct Approval {
     /// Who says so; none at the command line, and when a catalogue has settled the doubt.
     #[serde(default)]
     pub by: Option<i64>,
+    /// What the release is, when that was known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Box<Known>>,
 }
 
 /// What to do when the library has other audio in the same place.

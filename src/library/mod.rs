@@ -21,6 +21,7 @@ mod mount;
 mod naming;
 mod new;
 mod page;
+mod provenance;
 mod read_essences;
 mod record;
 mod revise;
@@ -53,6 +54,7 @@ pub use mount::ensure_music_is_there;
 pub use naming::{identity_key, quality_display, search_terms, sort_key};
 pub use new::{NewAlbum, NewTrack};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
+pub use provenance::{AlbumProvenance, TrackProvenance, restore_provenance};
 pub use read_essences::ReadEssences;
 pub use record::{Recorded, record};
 pub use relocate::{

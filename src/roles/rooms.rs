@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
-    activity, auth, backups, edits, hearts, imports, integrity, library, members, openid, settings, trash,
+    activity, auth, backups, edits, exports, hearts, imports, integrity, library, members, openid, settings,
+    trash,
 };
 
 /// Beneath `/api`.
@@ -26,6 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(imports::show_http::routes())
         .merge(backups::routes())
         .merge(settings::routes())
+        .merge(exports::routes())
 }
 
 /// The kinds of jobs that there are.
@@ -56,6 +58,8 @@ pub fn jobs() -> Registry {
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
         .with::<backups::MakeBackup>()
+        .with::<exports::RunExport>()
+        .with::<exports::Restore>()
 }
 
 /// When the clock enqueues what, in UTC.

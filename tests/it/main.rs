@@ -19,6 +19,8 @@ mod crash;
 mod enrich;
 mod edits;
 mod events;
+mod exports;
+mod exports_return;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod fingerprint;

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCandidates;
 use super::adopt::RescanArgs;
 use super::browse::{Browse, HeartArgs};
 use super::complete;
+use super::export::ExportArgs;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
 use super::login::Auth;
@@ -82,6 +83,8 @@ pub enum Command {
     Backup(Backup),
     /// Import a folder, or index a library that is filed already
     Import(ImportArgs),
+    /// Put a user's library onto a drive, verified
+    Export(ExportArgs),
     /// Change names and tags, in rows, files and folders; see what was changed; undo it
     #[command(subcommand)]
     Edit(Edit),
@@ -259,7 +262,7 @@ pub enum Backup {
 pub struct ImportArgs {
     #[command(subcommand)]
     pub command: Option<Imports>,
-    /// A folder in the inbox to import now
+    /// A folder in the inbox to import now, or an export, wherever it lies
     #[arg(required_unless_present = "adopt", conflicts_with = "adopt")]
     pub path: Option<PathBuf>,
     /// Index a library beneath MUSIC_PATH/artists that is filed already; no file is moved

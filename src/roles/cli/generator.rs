@@ -32,6 +32,8 @@ const MUSIC: &[(&str, Use)] = &[
     ("barbossa-worker.service", Use::Writes),
     ("barbossa-fetch.service", Use::Stages),
 ];
+/// The unit that writes exports.
+const EXPORTS: &str = "barbossa-worker.service";
 const BACKUPS: &[&str] = &["barbossa-backup.service", "barbossa-migrate.service"];
 
 pub fn run(normal: &Path) {
@@ -71,7 +73,27 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
             format!("{setting}ListenStream={}\n", listen.replace('%', "%%")),
         ));
     }
+    let roots = settings.exports.roots.iter().map(Path::new).filter(|root| is_usable(root));
+    let text: String = roots.map(export_root).collect();
+    if !text.is_empty() {
+        match drop_ins.iter_mut().find(|(unit, _)| *unit == EXPORTS) {
+            Some((_, music)) => music.push_str(&text),
+            None => drop_ins.push((EXPORTS, text)),
+        }
+    }
     drop_ins
+}
+
+/// Where exports may be written. A drive that is not plugged in must keep nobody from starting: the job looks for it.
+fn export_root(root: &Path) -> String {
+    let writable = if_there(root);
+    let mut text = String::from("# From exports.roots in /etc/barbossa, by barbossa-generator.\n[Service]\n");
+    if is_hidden(root) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "ProtectHome=tmpfs\nBindPaths={writable}\n");
+    }
+    let _ = write!(text, "ReadWritePaths={writable}\nNoExecPaths={writable}\n");
+    text
 }
 
 /// What check-config refuses must not reach a unit either: `/` would open the whole machine.
@@ -212,6 +234,19 @@ mod tests {
         for bad in ["0.0.0.0:9477", "/run/a\nExecStart=x", "/run/a b", ""] {
             assert!(at(bad).is_empty(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn exports_are_written_beneath_their_roots_whether_the_drive_is_there_or_not() {
+        let mut settings = settings("/srv/music");
+        settings.exports.roots = vec!["/media/usb".into(), "/etc".into(), "/home/ada/out".into()];
+        let text = of("barbossa-worker.service", &settings);
+        assert!(text.contains("ReadWritePaths=\"-/srv/music\""), "{text}");
+        assert!(text.contains("ReadWritePaths=\"-/media/usb\"\nNoExecPaths=\"-/media/usb\""), "{text}");
+        assert!(text.contains("BindPaths=\"-/home/ada/out\""), "{text}");
+        assert!(!text.contains("/etc\"") && !text.contains("MountsFor=\"/media"), "{text}");
+        let alone = Settings { music_path: config::DEFAULT_MUSIC_PATH.into(), ..settings };
+        assert_eq!(drop_ins(&alone).len(), 1);
     }
 
     #[test]

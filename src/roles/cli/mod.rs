@@ -10,6 +10,7 @@ mod desk;
 mod doctor;
 mod edit;
 mod exit;
+mod export;
 mod generate;
 mod generator;
 mod import;
@@ -82,6 +83,7 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Auth(command) => login::run(wire, command),
         Command::User(command) => with_wire(wire, |wire| users::run(wire, command)),
         Command::Import(args) => import::run(wire, args),
+        Command::Export(args) => with_wire(wire, |wire| export::run(wire, args)),
         Command::Edit(command) => with_wire(wire, |wire| edit::run(wire, command)),
         Command::Library(command) => with_wire(wire, |wire| library::run(wire, command)),
         Command::Heart(args) => with_wire(wire, |wire| browse::set_hearts(wire, args, true)),
