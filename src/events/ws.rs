@@ -39,6 +39,7 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// What clients say is short.
 const LONGEST_MESSAGE: usize = 8 * 1024;
+const READ_BUFFER: usize = 1024;
 /// More than can be on its way twice: what a resume brings, and what waits for a listener meanwhile.
 const MOST_REMEMBERED: usize = 1024;
 const MOST_PER_USER: usize = 10;
@@ -69,6 +70,8 @@ async fn live_events(
     let query = query.as_deref().unwrap_or_default();
     let proof = proof(&app, via, &headers, query).await?;
     let after = access::parameter(query, "after").and_then(|seq| seq.parse().ok());
+    // What a client says is short, and the buffer for it is held as long as it listens: 128 KiB unless told.
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER).write_buffer_size(0);
     let upgrade = upgrade.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
     Ok(upgrade.on_upgrade(move |socket| serve(app, socket, proof, after)))
 }
