@@ -113,7 +113,7 @@ docs:
 
 # Unit and integration tests, on a PostgreSQL and a Redis of their own (NAME picks some)
 it *NAME: setup
-    cargo test {{ profile }} --features failpoints -- {{ NAME }}
+    cargo test {{ profile }} --no-fail-fast --features failpoints -- {{ NAME }}
 
 # Hold the running server to its OpenAPI document, as a member and as an admin, for SECONDS each
 contract SECONDS="300": setup
