@@ -101,7 +101,8 @@ struct Connect {
 }
 
 /// Connects whoever is logged in here with their account at the provider: the address there to go to.
-#[utoipa::path(post, path = "/auth/oidc/connect", tag = "auth", responses((status = 200, body = Connect)))]
+#[utoipa::path(post, path = "/auth/oidc/connect", tag = "auth",
+    responses((status = 200, body = Connect), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn connect(State(app): State<App>, client: Client, _: InPerson) -> Result<Response> {
     let (url, cookie) = begin(&app, &client, "/".into(), true).await?;
     Ok((HeaderMap::from_iter([(header::SET_COOKIE, cookie)]), axum::Json(Connect { url })).into_response())
@@ -187,7 +188,8 @@ struct Back {
 /// Where the provider sends the browser back to.
 #[utoipa::path(get, path = "/auth/oidc/callback", tag = "auth", security(()),
     responses((status = 303, description = "Logged in; to the page that was asked for"), (status = 400, body = Problem),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 503, body = Problem)))]
 async fn callback(
     State(app): State<App>,
     client: Client,

@@ -30,10 +30,20 @@ def complete(machine, client, export: dict) -> dict:
 
 
 def test_the_worker_writes_an_export_into_the_music_folder(machine, client, loved):
-    complete(machine, client, client.post("/api/exports", {"format": "both", "include_playlist": True}).expect(200).json())
+    complete(machine, client, client.post("/api/exports", {"format": "flac", "include_playlist": True}).expect(200).json())
     folder = f"{MUSIC_DIR}/export/captain"
     machine.sh(f"cd {folder} && sha256sum --check --quiet --strict SHA256SUMS")
-    assert machine.sh(f"find {folder} -name '*.mp3' | wc -l").strip() == "2", "ffmpeg runs in the sandbox"
+    assert machine.sh(f"find {folder} -name '*.flac' | wc -l").strip() == "2"
+
+
+def test_without_ffmpeg_an_export_as_mp3_says_what_to_install(machine, client, loved):
+    export = client.post("/api/exports", {"format": "mp3"}).expect(200).json()
+
+    def shown() -> dict:
+        return client.get(f"/api/exports/{export['id']}").expect(200).json()
+
+    machine.wait_until("the export has ended", lambda: shown()["status"] not in ("pending", "running"), 30)
+    assert (shown()["status"], "apt install ffmpeg" in shown()["error_message"]) == ("failed", True), shown()
 
 
 def test_a_drive_that_is_plugged_in_later_is_written_to_and_an_empty_mount_point_is_not(machine, client, loved):
