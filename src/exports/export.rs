@@ -103,6 +103,8 @@ const HAS_JOB: &str = "update export set job_id = $2 where id = $1";
 const AGAIN: &str = "update export set state = 'pending', error = null, finished_at = null, eta_seconds = null, problems = '{}',
         removed = '{}', exported_albums = 0, exported_bytes = 0
     where id = $1 and state in ('failed', 'cancelled')";
+const JOB_UNDER_WAY: &str =
+    "select job_id from export where id = $1 and state in ('pending', 'running') and job_id is not null";
 const CANCEL: &str = "update export set state = 'cancelled', finished_at = now(), eta_seconds = null
     where id = $1 and state in ('pending', 'running') returning job_id";
 
@@ -242,11 +244,12 @@ pub async fn restart_zip(tx: &impl Sql, id: i64) -> Result<()> {
 /// `NotFound`; `Invalid` when it has ended.
 pub async fn cancel(tx: &impl Sql, id: i64) -> Result<()> {
     let export = find(tx, id).await?;
-    let Some(row) = tx.maybe_row(CANCEL, &[&id]).await? else {
+    // The job's row before the export's, as its worker takes them; the other way round each could wait for the other.
+    if let Some(row) = tx.maybe_row(JOB_UNDER_WAY, &[&id]).await? {
+        jobs::cancel(tx, row.get(0)).await?;
+    }
+    if tx.maybe_row(CANCEL, &[&id]).await?.is_none() {
         return Err(Error::Invalid(format!("Cannot cancel {} export", of_ended(&export.status))));
-    };
-    if let Some(job_id) = row.get(0) {
-        jobs::cancel(tx, job_id).await?;
     }
     Ok(())
 }
