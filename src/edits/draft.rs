@@ -382,7 +382,7 @@ pub fn tags_of(track: &TrackRow, rows: &Rows) -> Changes {
 }
 
 /// The tags of `new` that `old` does not have so.
-fn different(old: &Changes, new: &Changes) -> Changes {
+pub fn different(old: &Changes, new: &Changes) -> Changes {
     new.iter().filter(|(field, value)| old.get(field) != Some(value)).map(|(f, v)| (*f, v.clone())).collect()
 }
 

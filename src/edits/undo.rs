@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::draft::{Draft, Ground, file_step};
+use super::draft::{Draft, Ground, different, file_step, tags_of};
 use super::gather::Disk;
-use super::plan::{FileStep, Move, Plan, Rebuilt};
+use super::plan::{FileStep, Move, Plan, Rebuilt, moved};
 use crate::app::App;
 use crate::audio::Changes;
 use crate::db::Sql;
@@ -45,13 +45,15 @@ pub async fn draft(app: &App, tx: &impl Sql, edit_id: i64) -> Result<Draft> {
         let ids: Vec<i64> = is.artists.iter().map(|a| a.id).collect();
         current.artists = Rows::artists(tx, &ids).await?;
     }
-    let after = put_back(&was, &is, &current).map_err(|what| {
-        Error::Conflict(format!("{what} was changed again since edit {edit_id}; undo the later edit first."))
-    })?;
-    let files = plan.files.iter().enumerate().map(|(n, step)| back(edit_id, n, step, &current, &after));
-    let files = files.collect::<Result<Vec<_>>>()?;
     let moves: Vec<Move> =
         plan.moves.iter().rev().map(|m| Move { from: m.to.clone(), to: m.from.clone() }).collect();
+    let mut after = put_back(&was, &is, &current).map_err(|what| {
+        Error::Conflict(format!("{what} was changed again since edit {edit_id}; undo the later edit first."))
+    })?;
+    take_along(&mut after, &current, &moves);
+    let files = plan.files.iter().enumerate().map(|(n, step)| back(edit_id, n, step, &current, &after));
+    let mut files = files.collect::<Result<Vec<_>>>()?;
+    files.extend(steps_of_newcomers(&plan, &current, &after));
     let ground = Disk::around(app, tx, &current).await?;
     let own: HashSet<i64> = album_ids.into_iter().collect();
     for step in &moves {
@@ -107,6 +109,41 @@ fn put_back(was: &Rows, is: &Rows, current: &Rows) -> Result<Rows, String> {
     }
     rows.artists = artists;
     Ok(rows)
+}
+
+/// What came into a folder since, or got another name there, goes back with it.
+fn take_along(after: &mut Rows, current: &Rows, moves: &[Move]) {
+    for (row, now) in after.albums.iter_mut().zip(&current.albums) {
+        if row.path == now.path {
+            row.path = moved(moves, &now.path);
+        }
+        if row.artwork_path == now.artwork_path {
+            row.artwork_path = now.artwork_path.as_ref().map(|path| moved(moves, path));
+        }
+    }
+    for (row, now) in after.tracks.iter_mut().zip(&current.tracks) {
+        if row.path == now.path {
+            row.path = moved(moves, &now.path);
+        }
+    }
+    for row in &mut after.artists {
+        if let Some(now) = current.artist(row.id).filter(|now| now.artwork_path == row.artwork_path) {
+            row.artwork_path = now.artwork_path.as_ref().map(|path| moved(moves, path));
+        }
+    }
+}
+
+/// Tracks that the edit did not know have no old file: theirs gets the names that its album and artist have again.
+fn steps_of_newcomers(plan: &Plan, current: &Rows, after: &Rows) -> Vec<FileStep> {
+    let pairs = current.tracks.iter().zip(&after.tracks);
+    pairs
+        .filter(|(now, _)| plan.files.iter().all(|step| step.track_id != now.id))
+        .map(|(now, then)| {
+            let tags = different(&tags_of(now, current), &tags_of(then, after));
+            file_step(now, then, tags)
+        })
+        .filter(|step| !step.tags.is_empty())
+        .collect()
 }
 
 /// Rows that can be told apart field by field.

@@ -546,6 +546,41 @@ async fn tags_follow_the_rows_when_asked_and_what_was_kept_goes_by_its_age() {
     jobs::wait(&studio.collection.app, &[job], Duration::from_secs(10)).await;
     assert!(files_beneath(&studio.music().join(".trash")).is_empty());
     let ada = studio.member("ada").await;
+#[tokio::test]
+async fn what_came_to_an_album_since_goes_back_with_its_folder() {
+    let studio = Studio::new().await;
+    let album = studio.album("Ann", "Album", 1999).await;
+    let ada = studio.member("ada").await;
+    let url = format!("/api/metadata/albums/{}", album.album_id);
+    let answer = ada.client.put(&url, json!({"title": "Album Ⅱ"})).await.expect(200);
+    // A third track is bought, and gets a name of its own; a cover is found.
+    let path = "artists/Ann/Album Ⅱ (1999)";
+    let song = Song::new("Three").artist("Ann").album_artist("Ann").album("Album Ⅱ").year(1999).track(3, 3);
+    let file = song.tone(2900).named("x616 03 - Three").write(&studio.music().join(path));
+    std::fs::write(studio.music().join(path).join("cover.jpg"), "a picture").unwrap();
+    let tracks = vec![track_of(studio.music(), &file)];
+    let more = NewAlbum { path: path.into(), tracks, ..new_album("Ann", "Album Ⅱ", 1999, &[]) };
+    assert_eq!(studio.collection.record(&[more]).await[0].album_id, album.album_id);
+    let cover = format!("update album set artwork_path = '{path}/cover.jpg'");
+    studio.collection.town.execute(&cover).await;
+    studio.agree().await;
+    let (files, rows) = (studio.files(), studio.rows().await);
+
+    let undo =
+        ada.client.post(&format!("/api/edits/{}/undo", answer["edit_id"]), json!({})).await.expect(200);
+    let names = ["01 - One.flac", "02 - Two.flac", "cover.jpg", "x616 03 - Three.flac"];
+    assert_eq!(studio.names(), names.map(|name| format!("Ann/Album (1999)/{name}")));
+    studio.agree().await;
+    let third = studio.music().join("artists/Ann/Album (1999)/x616 03 - Three.flac");
+    assert_eq!(audio::read(&third).unwrap().tags.album.as_deref(), Some("Album"));
+    let cover: String = studio.collection.town.value("select artwork_path from album").await;
+    assert_eq!(cover, "artists/Ann/Album (1999)/cover.jpg");
+
+    ada.client.post(&format!("/api/edits/{}/undo", undo["edit_id"]), json!({})).await.expect(200);
+    assert_eq!(studio.files(), files, "every byte, name and time");
+    assert_eq!(studio.rows().await, rows);
+}
+
     let refused = ada.client.post(&format!("/api/edits/{}/undo", studio.edit_id().await), json!({})).await;
     assert_eq!(refused.status, 409);
     let entry = ada.client.get(&format!("/api/edits/{}", studio.edit_id().await)).await.expect(200);
