@@ -145,45 +145,42 @@ async fn artist(tx: &impl Sql, artist_id: i64) -> Result<Subject> {
     Ok(Subject { artist: row.get(0), album: None, track: None })
 }
 
-const HEART_FOR_FOLLOWERS: &str = "insert into heart (user_id, album_id)
-    select user_id, $2 from heart where artist_id = $1 order by user_id on conflict do nothing returning user_id";
+const HEART_FOR_FOLLOWERS: &str = "with hearted as (
+        insert into heart (user_id, album_id)
+            select h.user_id, n.album_id from unnest($1::bigint[], $2::bigint[]) n (artist_id, album_id)
+                join heart h on h.artist_id = n.artist_id order by n.album_id, h.user_id
+        on conflict do nothing returning user_id, album_id)
+    select hearted.user_id, a.id, r.id, r.name, a.title
+    from hearted join album a on a.id = hearted.album_id join artist r on r.id = a.artist_id order by a.id, hearted.user_id";
 
 /// Hearts a new album for everyone who follows its artist, and tells them; who they are. For whoever adds an album, in
 /// the same transaction.
 pub async fn follow(tx: &impl Sql, artist_id: i64, album_id: i64) -> Result<Vec<i64>> {
-    let rows = tx.rows(HEART_FOR_FOLLOWERS, &[&artist_id, &album_id]).await?;
-    let followers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    if followers.is_empty() {
-        return Ok(followers);
-    }
-    let row = tx.row(ALBUM, &[&album_id]).await?;
-    let (artist, title): (&str, &str) = (row.get(0), row.get(1));
-    let notification = json!({
-        "title": "New Album Added",
-        "message": format!("'{title}' by {artist} added to your library"),
-        "album_id": album_id,
-        "artist_id": artist_id,
-    });
-    for user_id in &followers {
-        events::publish(tx, "notification", Audience::User(*user_id), &notification).await?;
-    }
-    Ok(followers)
+    let hearted = follow_all(tx, &[(artist_id, album_id)]).await?;
+    Ok(hearted.into_iter().map(|(user_id, _)| user_id).collect())
 }
 
-const FOLLOWED: &str = "select distinct artist_id from heart where artist_id = any($1)";
-
-/// The same for many albums at once, each with its artist: one question when nobody follows any of them.
-pub async fn follow_all(tx: &impl Sql, albums: &[(i64, i64)]) -> Result<()> {
+/// The same for many albums at once, each with its artist: one question for all of them and all who follow. Who has
+/// which album now, user and album.
+pub async fn follow_all(tx: &impl Sql, albums: &[(i64, i64)]) -> Result<Vec<(i64, i64)>> {
     if albums.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let artists: Vec<i64> = albums.iter().map(|(artist_id, _)| *artist_id).collect();
-    let rows = tx.rows(FOLLOWED, &[&artists]).await?;
-    let followed: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    for (artist_id, album_id) in albums.iter().filter(|(artist_id, _)| followed.contains(artist_id)) {
-        follow(tx, *artist_id, *album_id).await?;
+    let (artist_ids, album_ids): (Vec<i64>, Vec<i64>) = albums.iter().copied().unzip();
+    let mut hearted = Vec::new();
+    for row in tx.rows(HEART_FOR_FOLLOWERS, &[&artist_ids, &album_ids]).await? {
+        let (user_id, album_id, artist_id): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let (artist, title): (&str, &str) = (row.get(3), row.get(4));
+        let notification = json!({
+            "title": "New Album Added",
+            "message": format!("'{title}' by {artist} added to your library"),
+            "album_id": album_id,
+            "artist_id": artist_id,
+        });
+        events::publish(tx, "notification", Audience::User(user_id), &notification).await?;
+        hearted.push((user_id, album_id));
     }
-    Ok(())
+    Ok(hearted)
 }
 
 const FOLLOW_TOO: &str = "insert into heart (user_id, artist_id)

@@ -88,6 +88,32 @@ async fn only_what_changed_is_read_again_and_ids_stay() {
 }
 
 #[tokio::test]
+async fn albums_that_arrive_by_adopting_are_hearted_for_who_follows_their_artist() {
+    let inbox = Inbox::new().await;
+    album(&in_library(&inbox, "Ann/One (1999)"), "Ann", "One", 1999, 1);
+    adopt(&inbox, "artists").await;
+    let people = "insert into app_user (username, username_key, password_hash) select n, n, 'x' from unnest(array['ada', 'bob', 'cid']) n;
+        insert into heart (user_id, artist_id) select id, (select id from artist) from app_user where username <> 'cid'";
+    inbox.town.execute(people).await;
+    album(&in_library(&inbox, "Ann/Two (2000)"), "Ann", "Two", 2000, 1);
+    album(&in_library(&inbox, "Ann/Three (2001)"), "Ann", "Three", 2001, 1);
+    album(&in_library(&inbox, "Bob/Other (2002)"), "Bob", "Other", 2002, 1);
+    for _ in 0..2 {
+        adopt(&inbox, "artists").await;
+        let hearted: String = inbox
+            .town
+            .value(
+                "select string_agg(concat_ws(' ', u.username, a.title), ', ' order by u.username, a.year)
+                from heart h join app_user u on u.id = h.user_id join album a on a.id = h.album_id",
+            )
+            .await;
+        assert_eq!(hearted, "ada Two, ada Three, bob Two, bob Three");
+    }
+    let told = "select count(*) from event where kind = 'notification'";
+    assert_eq!(inbox.town.value::<i64>(told).await, 4);
+}
+
+#[tokio::test]
 async fn only_folders_of_the_library_can_be_adopted() {
     let inbox = Inbox::new().await;
     for dir in ["users", "artists/../users", "/"] {

@@ -172,6 +172,42 @@ async fn following_an_artist_hearts_all_albums_and_later_ones() {
 }
 
 #[tokio::test]
+async fn many_new_albums_are_hearted_at_once_for_all_who_follow() {
+    let collection = Collection::with_worker().await;
+    let (ada, bob) = (collection.member("ada").await, collection.member("bob").await);
+    let mut artists = Vec::new();
+    for name in ["A", "B", "C"] {
+        artists.push(collection.album(name, "First", 2000, &["One"]).await.artist_id);
+    }
+    ada.heart("artists", artists[0]).await;
+    for artist in &artists[..2] {
+        bob.heart("artists", *artist).await;
+    }
+    collection.settled().await;
+    let mut new = Vec::new();
+    for name in ["A", "B", "C"] {
+        let album = collection.album(name, "Second", 2001, &["One"]).await;
+        new.push((album.artist_id, album.album_id));
+    }
+    let client = collection.app.db.get().await.unwrap();
+    let hearted = hearts::follow_all(&client, &new).await.unwrap();
+    let wanted = [(ada.id, new[0].1), (bob.id, new[0].1), (bob.id, new[1].1)];
+    assert_eq!(hearted, wanted);
+    assert_eq!(hearts::follow_all(&client, &new).await.unwrap(), [], "nobody is told twice");
+    assert_eq!(hearts::follow_all(&client, &[]).await.unwrap(), []);
+    collection.settled().await;
+    let files = |artist: &str| format!("{artist}/Second (2001)/01 - One.flac");
+    assert!(collection.files_of("ada").contains(&files("A")));
+    assert!(!collection.files_of("ada").contains(&files("B")));
+    assert!(["A", "B"].iter().all(|artist| collection.files_of("bob").contains(&files(artist))));
+    assert!(!collection.files_of("bob").contains(&files("C")));
+    let told = "select string_agg(concat_ws(' ', user_id, payload ->> 'album_id'), ', ' order by id)
+        from event where kind = 'notification'";
+    let wanted = wanted.map(|(user, album)| format!("{user} {album}")).join(", ");
+    assert_eq!(collection.town.value::<String>(told).await, wanted);
+}
+
+#[tokio::test]
 async fn my_library_shows_what_is_hearted_newest_first() {
     let collection = Collection::with_worker().await;
     let (ada, bob) = (collection.member("ada").await, collection.member("bob").await);
