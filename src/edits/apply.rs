@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::edit::{Edit, State};
+use super::edit::{self, Edit, State};
 use super::gather;
-use super::plan::FileStep;
+use super::plan::{FileStep, Plan};
 use super::request::Request;
 use super::site::{Obstacle, Site, here};
 use super::undo::with_changes;
@@ -236,12 +236,18 @@ async fn record(context: &Context, client: &mut Client, edit: &mut Edit) -> Resu
     let album_ids: Vec<i64> = edit.before.albums.iter().map(|a| a.id).collect();
     let current = Rows::of_albums(&tx, &album_ids).await?;
     let after = carried_over(&tx, edit, &current).await?;
-    if let Request::Artist { id, .. } = edit.request
-        && let Some(into) = edit.after.artists.iter().find(|_| edit.after.artist(id).is_none())
-    {
-        hearts::merge_artists(&tx, id, into.id).await?;
+    let undone = match edit.request {
+        Request::Undo { edit_id } => edit::plan_of(&tx, edit_id).await?,
+        _ => Plan::default(),
+    };
+    if let Some((from, into)) = becomes_one(edit, &undone) {
+        edit.plan.merger = Some(hearts::merge_artists(&tx, from, into).await?);
     }
     library::revise(&tx, &edit.before, &after).await?;
+    if let Some(merger) = undone.merger {
+        hearts::part_artists(&tx, &merger).await?;
+        edit.plan.parting = Some(merger);
+    }
     if let Request::Undo { edit_id } = edit.request {
         edit.undoes(&tx, edit_id).await?;
     }
@@ -253,8 +259,21 @@ async fn record(context: &Context, client: &mut Client, edit: &mut Edit) -> Resu
     let artist_ids: Vec<i64> = after.artists.iter().map(|a| a.id).collect();
     let updated = json!({ "album_ids": album_ids, "artist_ids": artist_ids });
     events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
-    edit.advance(&tx, "recorded", State::Recorded).await?;
+    edit.recorded(&tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// The artist who goes, and the one who takes the albums: by this edit, or because it undoes an undoing.
+fn becomes_one(edit: &Edit, undone: &Plan) -> Option<(i64, i64)> {
+    if let Some(parting) = &undone.parting {
+        return Some((parting.from, parting.into));
+    }
+    match edit.request {
+        Request::Artist { id, .. } if edit.after.artist(id).is_none() => {
+            edit.after.artists.first().map(|into| (id, into.id))
+        }
+        _ => None,
+    }
 }
 
 /// What the plan changes, on the rows as they are now: others may have learned something about them meanwhile.

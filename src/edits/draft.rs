@@ -333,7 +333,7 @@ impl<'g, G: Ground> Drawing<'g, G> {
                 files.push(file_step(old, new, tags));
             }
         }
-        let plan = Plan { moves: self.moves, files };
+        let plan = Plan { moves: self.moves, files, ..Plan::default() };
         Draft { before: self.before, after: self.after, plan, notes: self.notes }
     }
 }

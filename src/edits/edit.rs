@@ -70,6 +70,8 @@ const PLANNED: &str =
 const STAGED: &str = "update edit set state = 'staged', plan = $2, after = $3, notes = $4, reason = null
     where id = $1 and state = 'planned'";
 const ADVANCE: &str = "update edit set state = $2, reason = null where id = $1";
+const RECORDED: &str = "update edit set state = 'recorded', plan = $2, reason = null where id = $1";
+const PLAN: &str = "select plan from edit where id = $1";
 const END: &str = "update edit set state = $2, reason = $3, finished_at = now() where id = $1";
 const WAITS: &str = "update edit set reason = $2 where id = $1";
 const UNDONE: &str = "update edit set undone_by = $2 where id = $1";
@@ -96,6 +98,11 @@ pub async fn ended(client: &impl Sql, id: i64) -> Result<Option<Result<Vec<Strin
         "failed" => Err(row.get(1)),
         _ => Ok(row.get(2)),
     }))
+}
+
+/// What another edit has done.
+pub async fn plan_of(tx: &impl Sql, id: i64) -> Result<Plan> {
+    maybe_json(tx.row(PLAN, &[&id]).await?.get(0))
 }
 
 impl Edit {
@@ -150,6 +157,13 @@ impl Edit {
     pub async fn advance(&mut self, client: &impl Sql, name: &'static str, state: State) -> Result<()> {
         client.run(ADVANCE, &[&self.id, &name]).await?;
         self.state = state;
+        Ok(())
+    }
+
+    /// The rows know it; the plan with who followed whom.
+    pub async fn recorded(&mut self, tx: &impl Sql) -> Result<()> {
+        tx.run(RECORDED, &[&self.id, &value(&self.plan)?]).await?;
+        self.state = State::Recorded;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audio::Changes;
+use crate::hearts::Merger;
 
 /// What is done on the disk. Paths are relative to MUSIC_PATH.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,12 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// The tracks' files.
     pub files: Vec<FileStep>,
+    /// Two artists became one, and who followed them; known once the edit is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merger: Option<Merger>,
+    /// One artist became two again, as it was before this merger; known once the edit is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parting: Option<Merger>,
 }
 
 /// A folder or a file gets another name.

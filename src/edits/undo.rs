@@ -65,7 +65,8 @@ pub async fn draft(app: &App, tx: &impl Sql, edit_id: i64) -> Result<Draft> {
             return refused(format!("{} is taken by now.", step.to));
         }
     }
-    Ok(Draft { before: current, after, plan: Plan { moves, files }, notes: Vec::new() })
+    let plan = Plan { moves, files, ..Plan::default() };
+    Ok(Draft { before: current, after, plan, notes: Vec::new() })
 }
 
 fn back(edit_id: i64, number: usize, step: &FileStep, current: &Rows, after: &Rows) -> Result<FileStep> {

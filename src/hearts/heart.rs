@@ -1,5 +1,6 @@
 //! The heart itself: what is inserted and deleted when a person clicks. The links on the disk follow by triggers.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::Row;
 
@@ -183,12 +184,40 @@ pub async fn follow_all(tx: &impl Sql, albums: &[(i64, i64)]) -> Result<Vec<(i64
     Ok(hearted)
 }
 
-const FOLLOW_TOO: &str = "insert into heart (user_id, artist_id)
-    select user_id, $2 from heart where artist_id = $1 order by user_id on conflict do nothing";
+/// Who followed an artist that has become another one: all that is needed to make them two again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merger {
+    /// The artist that is no more.
+    pub from: i64,
+    /// The one that has taken the albums.
+    pub into: i64,
+    /// Users who followed the first.
+    pub followers: Vec<i64>,
+    /// Those of them who did not follow the second before.
+    pub joined: Vec<i64>,
+}
 
-/// Whoever follows one artist follows the other too: the two are becoming one.
-pub async fn merge_artists(tx: &impl Sql, from: i64, into: i64) -> Result<()> {
-    tx.run(FOLLOW_TOO, &[&from, &into]).await?;
+const FOLLOW_TOO: &str = "insert into heart (user_id, artist_id)
+    select user_id, $2 from heart where artist_id = $1 order by user_id on conflict do nothing returning user_id";
+const FOLLOW_NO_MORE: &str = "delete from heart where artist_id = $1 returning user_id";
+// Whoever has left the household meanwhile follows nobody.
+const FOLLOW_AGAIN: &str = "insert into heart (user_id, artist_id)
+    select id, $1 from app_user where id = any($2) order by id on conflict do nothing";
+const FOLLOW_ONE_ONLY: &str = "delete from heart where artist_id = $1 and user_id = any($2)";
+
+/// Whoever follows one artist follows the other instead: the two are becoming one. For whoever makes them one, in the
+/// same transaction and before the artist goes.
+pub async fn merge_artists(tx: &impl Sql, from: i64, into: i64) -> Result<Merger> {
+    let joined = tx.rows(FOLLOW_TOO, &[&from, &into]).await?.iter().map(|row| row.get(0)).collect();
+    let followers = tx.rows(FOLLOW_NO_MORE, &[&from]).await?.iter().map(|row| row.get(0)).collect();
+    Ok(Merger { from, into, followers, joined })
+}
+
+/// Takes a merger back: whoever followed the first artist does so again, and the second only who did before. In the
+/// same transaction, after both artists are there again.
+pub async fn part_artists(tx: &impl Sql, merger: &Merger) -> Result<()> {
+    tx.run(FOLLOW_AGAIN, &[&merger.from, &merger.followers]).await?;
+    tx.run(FOLLOW_ONE_ONLY, &[&merger.into, &merger.joined]).await?;
     Ok(())
 }
 

@@ -226,10 +226,11 @@ const UPDATE_TRACKS: &str = "update track t set title = n.title, title_key = n.t
 const STEP_ASIDE_ALBUMS: &str = "update album set path = 'artists/.edited-' || id where id = any($1)";
 const STEP_ASIDE_TRACKS: &str = "update track set path = 'artists/.edited-' || id where id = any($1)";
 const FORGET_EMPTY: &str =
-    "delete from artist a where a.id = any($1) and not exists (select from album b where b.artist_id = a.id)";
+    "delete from artist a where a.id = any($1) and not exists (select from album b where b.artist_id = a.id)
+        and not exists (select from heart h where h.artist_id = a.id)";
 
 /// Makes the rows equal to `after`, in the caller's transaction. Artists of `before` that have no album left afterwards
-/// are forgotten; artists of `after` that are not there are made, with the ids that they are given.
+/// are forgotten, unless somebody follows them; artists of `after` that are not there are made, with the ids that they are given.
 ///
 /// # Errors
 /// The database refuses an identity or a path that another row has.

@@ -141,6 +141,13 @@ impl Studio {
         crate::imports::essences(self.music())
     }
 
+    /// Who follows whom.
+    async fn followed(&self) -> String {
+        let sql = "select coalesce(string_agg(concat_ws(' ', u.username, r.name), ', ' order by u.username, r.name), '')
+            from heart h join app_user u on u.id = h.user_id join artist r on r.id = h.artist_id";
+        self.collection.town.value(sql).await
+    }
+
     pub async fn edit_id(&self) -> i64 {
         self.collection.town.value("select max(id) from edit").await
     }
@@ -462,9 +469,54 @@ async fn artists_become_one_and_two_again() {
     let follows: i64 =
         studio.collection.town.value("select artist_id from heart where artist_id is not null").await;
     assert_eq!(follows, ann.artist_id);
-    ada.client.post(&format!("/api/edits/{}/undo", answer["edit_id"]), json!({})).await.expect(200);
+    let undone =
+        ada.client.post(&format!("/api/edits/{}/undo", answer["edit_id"]), json!({})).await.expect(200);
     assert_eq!(studio.files(), files);
     assert_eq!(studio.rows().await, rows);
+    assert_eq!(studio.followed().await, "ada Anne");
+    // And one again: undoing an undoing is doing it.
+    ada.client.post(&format!("/api/edits/{}/undo", undone["edit_id"]), json!({})).await.expect(200);
+    assert_eq!(studio.followed().await, "ada Ann");
+    studio.agree().await;
+}
+
+#[tokio::test]
+async fn who_followed_either_of_two_artists_follows_the_same_when_their_merger_is_undone() {
+    let studio = Studio::new().await;
+    let (ann, typo) = (studio.album("Ann", "First", 1999).await, studio.album("Anne", "Second", 2001).await);
+    let mut people = Vec::new();
+    for (name, artists) in
+        [("ada", vec![&ann]), ("bob", vec![&typo]), ("cid", vec![&ann, &typo]), ("dot", vec![&typo])]
+    {
+        let member = studio.member(name).await;
+        for artist in artists {
+            let url = format!("/api/me/library/artists/{}", artist.artist_id);
+            member.client.post(&url, json!({})).await.expect(200);
+        }
+        people.push(member);
+    }
+    let url = format!("/api/metadata/artists/{}", typo.artist_id);
+    let merged = people[0].client.put(&url, json!({"name": "Ann", "merge": true})).await.expect(200);
+    assert_eq!(studio.followed().await, "ada Ann, bob Ann, cid Ann, dot Ann");
+    studio.collection.town.execute("delete from app_user where username = 'dot'").await;
+    let undo = format!("/api/edits/{}/undo", merged["edit_id"]);
+    people[0].client.post(&undo, json!({})).await.expect(200);
+    assert_eq!(studio.followed().await, "ada Ann, bob Anne, cid Ann, cid Anne");
+}
+
+#[tokio::test]
+async fn an_artist_whom_somebody_follows_stays_when_the_last_album_goes_to_another() {
+    let studio = Studio::new().await;
+    let album = studio.album("Ann", "One", 1999).await;
+    let ada = studio.member("ada").await;
+    ada.client.post(&format!("/api/me/library/artists/{}", album.artist_id), json!({})).await.expect(200);
+    let (files, rows) = (studio.files(), studio.rows().await);
+    let url = format!("/api/metadata/albums/{}", album.album_id);
+    let moved = ada.client.put(&url, json!({"artist": "Bob"})).await.expect(200);
+    assert_eq!(studio.followed().await, "ada Ann");
+    ada.client.post(&format!("/api/edits/{}/undo", moved["edit_id"]), json!({})).await.expect(200);
+    assert_eq!((studio.files(), studio.rows().await), (files, rows));
+    assert_eq!(studio.followed().await, "ada Ann");
 }
 
 #[tokio::test]
@@ -491,6 +543,41 @@ async fn an_album_goes_to_another_artist_and_several_get_one_change() {
         ada.client.post(&format!("/api/edits/{}/undo", edit["edit_id"]), json!({})).await.expect(200);
     }
     assert_eq!(studio.files(), files);
+    assert_eq!(studio.rows().await, rows);
+}
+
+#[tokio::test]
+async fn what_came_to_an_album_since_goes_back_with_its_folder() {
+    let studio = Studio::new().await;
+    let album = studio.album("Ann", "Album", 1999).await;
+    let ada = studio.member("ada").await;
+    let url = format!("/api/metadata/albums/{}", album.album_id);
+    let answer = ada.client.put(&url, json!({"title": "Album Ⅱ"})).await.expect(200);
+    // A third track is bought, and gets a name of its own; a cover is found.
+    let path = "artists/Ann/Album Ⅱ (1999)";
+    let song = Song::new("Three").artist("Ann").album_artist("Ann").album("Album Ⅱ").year(1999).track(3, 3);
+    let file = song.tone(2900).named("x616 03 - Three").write(&studio.music().join(path));
+    std::fs::write(studio.music().join(path).join("cover.jpg"), "a picture").unwrap();
+    let tracks = vec![track_of(studio.music(), &file)];
+    let more = NewAlbum { path: path.into(), tracks, ..new_album("Ann", "Album Ⅱ", 1999, &[]) };
+    assert_eq!(studio.collection.record(&[more]).await[0].album_id, album.album_id);
+    let cover = format!("update album set artwork_path = '{path}/cover.jpg'");
+    studio.collection.town.execute(&cover).await;
+    studio.agree().await;
+    let (files, rows) = (studio.files(), studio.rows().await);
+
+    let undo =
+        ada.client.post(&format!("/api/edits/{}/undo", answer["edit_id"]), json!({})).await.expect(200);
+    let names = ["01 - One.flac", "02 - Two.flac", "cover.jpg", "x616 03 - Three.flac"];
+    assert_eq!(studio.names(), names.map(|name| format!("Ann/Album (1999)/{name}")));
+    studio.agree().await;
+    let third = studio.music().join("artists/Ann/Album (1999)/x616 03 - Three.flac");
+    assert_eq!(audio::read(&third).unwrap().tags.album.as_deref(), Some("Album"));
+    let cover: String = studio.collection.town.value("select artwork_path from album").await;
+    assert_eq!(cover, "artists/Ann/Album (1999)/cover.jpg");
+
+    ada.client.post(&format!("/api/edits/{}/undo", undo["edit_id"]), json!({})).await.expect(200);
+    assert_eq!(studio.files(), files, "every byte, name and time");
     assert_eq!(studio.rows().await, rows);
 }
 
@@ -546,41 +633,6 @@ async fn tags_follow_the_rows_when_asked_and_what_was_kept_goes_by_its_age() {
     jobs::wait(&studio.collection.app, &[job], Duration::from_secs(10)).await;
     assert!(files_beneath(&studio.music().join(".trash")).is_empty());
     let ada = studio.member("ada").await;
-#[tokio::test]
-async fn what_came_to_an_album_since_goes_back_with_its_folder() {
-    let studio = Studio::new().await;
-    let album = studio.album("Ann", "Album", 1999).await;
-    let ada = studio.member("ada").await;
-    let url = format!("/api/metadata/albums/{}", album.album_id);
-    let answer = ada.client.put(&url, json!({"title": "Album Ⅱ"})).await.expect(200);
-    // A third track is bought, and gets a name of its own; a cover is found.
-    let path = "artists/Ann/Album Ⅱ (1999)";
-    let song = Song::new("Three").artist("Ann").album_artist("Ann").album("Album Ⅱ").year(1999).track(3, 3);
-    let file = song.tone(2900).named("x616 03 - Three").write(&studio.music().join(path));
-    std::fs::write(studio.music().join(path).join("cover.jpg"), "a picture").unwrap();
-    let tracks = vec![track_of(studio.music(), &file)];
-    let more = NewAlbum { path: path.into(), tracks, ..new_album("Ann", "Album Ⅱ", 1999, &[]) };
-    assert_eq!(studio.collection.record(&[more]).await[0].album_id, album.album_id);
-    let cover = format!("update album set artwork_path = '{path}/cover.jpg'");
-    studio.collection.town.execute(&cover).await;
-    studio.agree().await;
-    let (files, rows) = (studio.files(), studio.rows().await);
-
-    let undo =
-        ada.client.post(&format!("/api/edits/{}/undo", answer["edit_id"]), json!({})).await.expect(200);
-    let names = ["01 - One.flac", "02 - Two.flac", "cover.jpg", "x616 03 - Three.flac"];
-    assert_eq!(studio.names(), names.map(|name| format!("Ann/Album (1999)/{name}")));
-    studio.agree().await;
-    let third = studio.music().join("artists/Ann/Album (1999)/x616 03 - Three.flac");
-    assert_eq!(audio::read(&third).unwrap().tags.album.as_deref(), Some("Album"));
-    let cover: String = studio.collection.town.value("select artwork_path from album").await;
-    assert_eq!(cover, "artists/Ann/Album (1999)/cover.jpg");
-
-    ada.client.post(&format!("/api/edits/{}/undo", undo["edit_id"]), json!({})).await.expect(200);
-    assert_eq!(studio.files(), files, "every byte, name and time");
-    assert_eq!(studio.rows().await, rows);
-}
-
     let refused = ada.client.post(&format!("/api/edits/{}/undo", studio.edit_id().await), json!({})).await;
     assert_eq!(refused.status, 409);
     let entry = ada.client.get(&format!("/api/edits/{}", studio.edit_id().await)).await.expect(200);
