@@ -455,6 +455,30 @@ async fn status_tells_what_runs_and_what_waits() {
 
 /// Promises 2 and 3, with the workers' deaths drawn by chance.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_runs_what_is_due_takes_what_is_enqueued_while_a_job_runs_and_leaves_what_is_for_later() {
+    let hall = Hall::new().await;
+    let worker = Hall::worker(&hall.app);
+    assert_eq!(worker.run_due().await.unwrap(), 0, "nothing is due");
+    let later = hall.put(Play::default()).await;
+    hall.town.execute("update job set run_at = now() + interval '1 hour'").await;
+    let waiting = hall.put(Play { is_gated: true, ..Play::default() }).await;
+    let others = async {
+        hall.in_state(waiting, "running").await;
+        // The one that waits needs this one; nobody's hand is free by then but the worker's own.
+        let needed = hall.put(Play { effect: Some(1), ..Play::default() }).await;
+        assert_eq!(hall.end(needed).await, End::Completed(json!({"effect": 1})));
+        assert_eq!(hall.state(waiting).await, "running");
+        hall.app.kept::<Stage>().gate.send_replace(true);
+    };
+    let (ran, ()) = tokio::join!(worker.run_due(), others);
+    assert_eq!(ran.unwrap(), 2);
+    assert_eq!(
+        (hall.state(waiting).await, hall.state(later).await),
+        ("completed".into(), "available".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_jobs_survive_the_deaths_of_their_workers() {
     const JOBS: i32 = 500;
     let hall = Hall::new().await;
@@ -548,6 +572,28 @@ async fn any_number_of_beats_enqueue_a_due_time_once() {
         hall.town.value::<bool>("select next_run_at > now() and last_run_at <= now() from schedule").await
     );
     assert!(beats[1].status().starts_with("next: test.play at "), "{}", beats[1].status());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_beat_enqueues_what_is_due_when_it_starts_and_ends_when_it_is_told() {
+    let hall = Hall::new().await;
+    let beat = Beat::new(hall.app.clone(), [Timed::new::<Play>("0 3 * * *")]).unwrap();
+    beat.tick().await.unwrap();
+    hall.town.execute("update schedule set next_run_at = now() - interval '1 minute'").await;
+    let (rounds, stop) = (AtomicUsize::default(), CancellationToken::new());
+    let alive = || {
+        rounds.fetch_add(1, Ordering::SeqCst);
+    };
+    let told = async {
+        eventually("it is enqueued", || async {
+            hall.town.value::<i64>("select count(*) from job").await == 1
+        })
+        .await;
+        stop.cancel();
+    };
+    tokio::join!(beat.run(stop.clone(), alive), told);
+    assert!(rounds.load(Ordering::SeqCst) >= 1, "it says that it is alive");
+    assert!(hall.town.value::<bool>("select next_run_at > now() from schedule").await);
 }
 
 #[tokio::test]
