@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::db::Sql;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs;
 
 /// What became of a request.
@@ -124,6 +124,49 @@ pub async fn write_tags(tx: &impl Sql, album_id: i64, who: Option<i64>) -> Resul
     let request = Request::WriteTags { album_id };
     edit::begin(tx, &request, ("album", album_id), &title, who, &[album_id]).await?;
     jobs::enqueue(tx, &ApplyEdits {}).await
+}
+
+/// What became of the tags that [`write_tags`] had written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenBack {
+    /// The files are as they were before, byte for byte; or nothing had been written.
+    Done,
+    /// An edit has to end first: ask again.
+    OnTheWay,
+    /// The files keep the tags; why.
+    Refused(String),
+}
+
+const WRITTEN: &str = "select e.id, e.state, e.undone_by is not null, u.state, u.reason from edit e
+        left join lateral (select state, reason from edit where undoes = e.id order by id desc limit 1) u on true
+    where e.request ->> 'kind' = 'write_tags' and e.entity_type = 'album' and e.entity_id = $1 and e.created_at = $2";
+
+/// Undoes what [`write_tags`] did in a transaction of that time, for whoever undoes what the names came from; may be
+/// called until it is done.
+pub async fn take_back_tags(
+    app: &App,
+    album_id: i64,
+    written_at: jiff::Timestamp,
+    who: Option<i64>,
+) -> Result<TakenBack> {
+    let written = app.db.get().await?.maybe_row(WRITTEN, &[&album_id, &written_at]).await?;
+    let Some(row) = written else { return Ok(TakenBack::Done) };
+    let (edit_id, state, is_undone): (i64, &str, bool) = (row.get(0), row.get(1), row.get(2));
+    match (state, row.get::<_, Option<&str>>(3)) {
+        _ if is_undone => Ok(TakenBack::Done),
+        // It has changed nothing.
+        ("failed", _) => Ok(TakenBack::Done),
+        ("done", Some("failed")) => {
+            Ok(TakenBack::Refused(row.get::<_, Option<String>>(4).unwrap_or_default()))
+        }
+        ("done", None) => match ask(app, &Request::Undo { edit_id }, who).await {
+            Ok(Asked::On { .. }) => Ok(TakenBack::OnTheWay),
+            Ok(Asked::Nothing(_)) => Ok(TakenBack::Done),
+            Err(Error::Conflict(why)) => Ok(TakenBack::Refused(why)),
+            Err(error) => Err(error),
+        },
+        _ => Ok(TakenBack::OnTheWay),
+    }
 }
 
 const UNFINISHED: &str =

@@ -198,7 +198,7 @@ async fn decide_review(
 ) -> Result<Answer> {
     let approval = body::<Words>(&sent)?.check(user.row())?;
     let job = decided(&app, async |tx| approve(tx, id, &approval).await).await?;
-    answer(&app, job, "approved", "done").await
+    answer(&app, job, &[("approved", "done")]).await
 }
 
 /// `{reason?, delete_files=false}`
@@ -225,7 +225,7 @@ async fn reject_review(
     let reason = name("reason", refusal.reason)?;
     let to_trash = refusal.delete_files;
     let job = decided(&app, async |tx| reject(tx, id, user.row(), reason.as_deref(), to_trash).await).await?;
-    answer(&app, job, "rejected", "rejected").await
+    answer(&app, job, &[("rejected", "rejected")]).await
 }
 
 /// What was rejected waits for a person again.
@@ -233,15 +233,16 @@ async fn reject_review(
     responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
 async fn put_review_back(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Answer> {
     let job = decided(&app, async |tx| put_back(tx, id, user.row()).await).await?;
-    answer(&app, job, "pending", "review").await
+    answer(&app, job, &[("pending", "review")]).await
 }
 
-/// What was approved leaves the library, and waits for a person again.
+/// Takes the last decision back: what was approved leaves the library, with the tags that it had, and waits for a person
+/// again, and so does what was rejected; what was put back is rejected again.
 #[utoipa::path(post, path = "/import/review/{id}/undo", tag = "review",
     responses((status = 200, body = Decided), (status = 202, body = Decided), (status = 409, body = Problem)))]
 async fn undo_review(State(app): State<App>, user: User, Path(id): Path<i64>) -> Result<Answer> {
     let job = decided(&app, async |tx| undo(tx, id, user.row()).await).await?;
-    answer(&app, job, "pending", "review").await
+    answer(&app, job, &[("pending", "review"), ("rejected", "rejected")]).await
 }
 
 /// Commits the decision and its job together.
@@ -257,11 +258,12 @@ async fn decided(app: &App, decide: impl AsyncFnOnce(&Transaction<'_>) -> Result
 
 const OUTCOME: &str = "select state, album_id, path, reason from import where id = $1";
 
-/// 200 when it has come to the state that was wanted, 202 when it is on its way, 409 with the reason when it came to another.
-async fn answer(app: &App, job_id: i64, status: &'static str, wanted: &str) -> Result<Answer> {
+/// 200 when it has come to a state that was wanted (each with its word in the answer), 202 when it is on its way, 409 with the reason when it came to another.
+async fn answer(app: &App, job_id: i64, wanted: &[(&'static str, &str)]) -> Result<Answer> {
     let ended = jobs::wait(app, &[job_id], PATIENCE).await.pop().map(|ended| ended.end);
     let result = match ended {
         None => {
+            let status = wanted.first().map_or("pending", |(status, _)| *status);
             let body = Decided { status, album_id: None, job_id, pending: true, path: None };
             return Ok((StatusCode::ACCEPTED, Json(body)));
         }
@@ -271,11 +273,12 @@ async fn answer(app: &App, job_id: i64, status: &'static str, wanted: &str) -> R
     };
     let id = result["import_id"].as_i64().unwrap_or_default();
     let row = app.db.get().await?.row(OUTCOME, &[&id]).await?;
-    if row.get::<_, &str>(0) != wanted {
+    let state: &str = row.get(0);
+    let Some((status, _)) = wanted.iter().find(|(_, wanted)| *wanted == state) else {
         let reason: Option<&str> = row.get(3);
-        return Err(Error::Conflict(came_to(row.get(0), reason.unwrap_or("nobody knows why"))));
-    }
-    let path = if wanted == "done" { None } else { row.get(2) };
+        return Err(Error::Conflict(came_to(state, reason.unwrap_or("nobody knows why"))));
+    };
+    let path = if state == "done" { None } else { row.get(2) };
     Ok((StatusCode::OK, Json(Decided { status, album_id: row.get(1), job_id, pending: false, path })))
 }
 

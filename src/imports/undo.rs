@@ -1,6 +1,7 @@
-//! Undoing what a person decided: a filed folder goes back to review as it was, a rejected one as well.
+//! Undoing what a person decided: a filed folder goes back to review as it was, a rejected one as well; what was put back
+//! is rejected again.
 //!
-//! The way back leads over the trash, whose steps can be stopped anywhere: the library's files and rows go there like any
+//! The files' tags are what they were before, if the approval had other names written into them. The way back leads over the trash, whose steps can be stopped anywhere: the library's files and rows go there like any
 //! deletion, an older version that was replaced comes back to its track, and then the files go to `import/review`.
 
 use std::collections::{HashMap, HashSet};
@@ -12,19 +13,22 @@ use tokio_postgres::Row;
 
 use super::plan::{Filing, Plan};
 use super::returned::{free_review_folder, told};
-use super::verdict::{Verdict, put_back};
+use super::verdict::{Verdict, put_back, reject};
 use super::{inbox, require_library};
 use crate::activity;
 use crate::db::{Client, Sql};
+use crate::edits::{self, TakenBack};
 use crate::error::{Error, Result};
 use crate::events::{self, Audience};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::trash::{self, Delete, Entry, File, Restore, Thing};
 
+/// Until the edit of the tags is through.
+const SOON: Duration = Duration::from_millis(200);
 /// Until the music folder is back.
 const AWAY: Duration = Duration::from_secs(30);
 
-const DECIDED: &str = "select state, is_on_its_way, approval from import where id = $1";
+const DECIDED: &str = "select state, is_on_its_way, approval, source_path from import where id = $1";
 
 /// Undoes what a person decided last about an import, in the caller's transaction; the job that does it.
 ///
@@ -40,6 +44,16 @@ pub async fn undo(tx: &impl Sql, import_id: i64, by: Option<i64>) -> Result<i64>
     match (row.get(0), verdict) {
         ("done", Some(Verdict::Approve(_))) => jobs::enqueue(tx, &UndoApproval { import_id, by }).await,
         ("rejected", Some(Verdict::Reject { .. })) => put_back(tx, import_id, by).await,
+        ("review", Some(Verdict::PutBack { reason, .. })) => {
+            let source: &str = row.get(3);
+            let lay_in_trash = source.starts_with(".trash/");
+            if !lay_in_trash && !source.starts_with(inbox::REJECTED) {
+                return Err(Error::Invalid(
+                    "It was put back after a failure. Reject it, if you do not want it.".into(),
+                ));
+            }
+            reject(tx, import_id, by, reason.as_deref(), lay_in_trash).await
+        }
         ("done", _) => {
             Err(Error::Invalid("It was filed without a person's word. Delete the album instead.".into()))
         }
@@ -71,7 +85,7 @@ const IN_THE_TRASH: &str = "select distinct t.id from trash t, jsonb_array_eleme
         and f ->> 'essence' = any($1) order by t.id";
 const UNDONE: &str =
     "update import set state = 'review', arrived_path = coalesce(arrived_path, source_path), source_path = $2, path = $2,
-        approval = null, plan = null, album_id = null, notes = null, reason = 'its approval was undone',
+        approval = null, plan = null, album_id = null, notes = $3, reason = 'its approval was undone',
         finished_at = now(), updated_at = now()
     where id = $1 and state = 'done'";
 
@@ -105,6 +119,10 @@ impl Job for UndoApproval {
         let folder = self.claim(context, &client, &row).await?;
         // The jobs of the trash take connections of their own.
         drop(client);
+        let tags = self.take_back_tags(context, &row, &filing).await?;
+        if tags == TakenBack::OnTheWay {
+            return Ok(Outcome::Snooze(SOON));
+        }
         if let Some(later) = self.out_of_the_library(context, &row, &filing).await? {
             return Ok(later);
         }
@@ -129,7 +147,13 @@ impl Job for UndoApproval {
             };
             trash::take_out(context, entry, &folder, named).await?;
         }
-        self.record(context, &mut client, &entries, &folder).await?;
+        let note = match tags {
+            TakenBack::Refused(why) => {
+                Some(format!("its files keep the tags that its approval gave them: {why}"))
+            }
+            _ => None,
+        };
+        self.record(context, &mut client, &entries, (&folder, note)).await?;
         tracing::info!(
             import_id = self.import_id,
             folder,
@@ -150,6 +174,17 @@ impl UndoApproval {
         let folder = free_review_folder(context, client, name, self.import_id).await?;
         client.run(CLAIM, &[&self.import_id, &folder]).await?;
         Ok(folder)
+    }
+
+    /// An approval under other names has had them written into the files.
+    async fn take_back_tags(&self, context: &Context, row: &Row, filing: &Filing) -> Result<TakenBack> {
+        let (album_id, ended_at): (Option<i64>, Option<jiff::Timestamp>) = (row.get(2), row.get(6));
+        match album_id.zip(ended_at).filter(|_| filing.is_renamed) {
+            Some((album_id, ended_at)) => {
+                edits::take_back_tags(&context.app, album_id, ended_at, self.by).await
+            }
+            None => Ok(TakenBack::Done),
+        }
     }
 
     /// Older versions come back to their tracks; what is left of the import leaves the library for the trash.
@@ -193,11 +228,11 @@ impl UndoApproval {
         context: &Context,
         client: &mut Client,
         entries: &[Entry],
-        folder: &str,
+        (folder, note): (&str, Option<String>),
     ) -> Result<()> {
         let tx = client.transaction().await?;
         context.hold(&tx).await?;
-        tx.run(UNDONE, &[&self.import_id, &folder]).await?;
+        tx.run(UNDONE, &[&self.import_id, &folder, &note]).await?;
         for entry in entries {
             trash::forget(&tx, &entry.path).await?;
         }

@@ -66,6 +66,9 @@ pub enum Verdict {
     PutBack {
         /// Who says so; none at the command line.
         by: Option<i64>,
+        /// Why it had been set aside: it would be again, were this undone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// It is not wanted.
     Reject {
@@ -83,7 +86,7 @@ impl Verdict {
     pub(super) fn by(&self) -> Option<i64> {
         match self {
             Self::Approve(approval) => approval.by,
-            Self::PutBack { by } | Self::Reject { by, .. } => *by,
+            Self::PutBack { by, .. } | Self::Reject { by, .. } => *by,
         }
     }
 
@@ -120,7 +123,8 @@ pub async fn approve(tx: &impl Sql, import_id: i64, approval: &Approval) -> Resu
 /// # Errors
 /// As [`approve`].
 pub async fn put_back(tx: &impl Sql, import_id: i64, by: Option<i64>) -> Result<i64> {
-    send(tx, import_id, &Verdict::PutBack { by }).await
+    let reason = tx.maybe_row(REASON, &[&import_id]).await?.and_then(|row| row.get(0));
+    send(tx, import_id, &Verdict::PutBack { by, reason }).await
 }
 
 /// Sets an import that waits aside for good: into `import/rejected` with the reason beside it, or into the trash; its job.
@@ -142,6 +146,7 @@ const SEND: &str = "update import set state = 'waiting', arrived_path = coalesce
         album_id = null, keeps_source = false, held_until = null, finished_at = null, updated_at = now()
     where id = $1 and state = any($4) and path is not null
     returning source_path, source, requested_by";
+const REASON: &str = "select reason from import where id = $1";
 const EXISTS: &str = "select state from import where id = $1";
 const TAKEN_BY: &str = "update import set job_id = $2 where id = $1";
 
@@ -219,7 +224,8 @@ mod tests {
         let approval = Approval { album: Some("X".into()), by: Some(3), ..Approval::default() };
         for verdict in [
             Verdict::Approve(approval),
-            Verdict::PutBack { by: Some(1) },
+            Verdict::PutBack { by: Some(1), reason: None },
+            Verdict::PutBack { by: None, reason: Some("not ours".into()) },
             Verdict::Reject { by: Some(1), reason: None, to_trash: true },
         ] {
             let json = serde_json::to_value(&verdict).unwrap();

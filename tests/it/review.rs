@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use barbossa::audio::{self, Changes, Field};
 use barbossa::auth::{self, NewUser};
 use barbossa::hearts::ReconcileLinks;
 use barbossa::imports::{self, ReturnFromTrash, UndoApproval};
@@ -118,6 +119,8 @@ async fn an_approval_that_is_undone_is_in_review_again_as_it_was() {
     let id = desk.unknown("Ann - Demo (2003)").await;
     let before = desk.inbox.essences();
     let waiting = desk.inbox.beneath("import/review");
+    let song = desk.inbox.town.music().join("import/review/Ann - Demo (2003)/01 - One.flac");
+    let bytes = std::fs::read(&song).unwrap();
     let answer = desk.say(id, "approve", json!({"album": "Demo Tape", "year": 2004}), 200).await;
     let album = answer["album_id"].as_i64().unwrap();
     assert_eq!(desk.inbox.filed(), ["Ann/Demo Tape (2004)/01 - One.flac", "Ann/Demo Tape (2004)/cover.jpg"]);
@@ -133,11 +136,54 @@ async fn an_approval_that_is_undone_is_in_review_again_as_it_was() {
     assert_eq!((desk.inbox.count("album").await, desk.inbox.count("trash").await), (0, 0));
     assert_eq!(desk.inbox.essences(), before);
     assert_eq!(desk.inbox.last().await, "review: its approval was undone");
+    assert!(bytes == std::fs::read(&song).unwrap(), "the tags are those that it came with");
     assert_eq!(desk.say(id, "undo", json!({}), 400).await["code"], "invalid");
     // And once more, otherwise.
     let answer = desk.say(id, "approve", json!({"artist": "Ann & Bob"}), 200).await;
     assert_ne!(answer["album_id"], json!(album));
     assert_eq!(desk.inbox.filed().len(), 2);
+}
+
+#[tokio::test]
+async fn an_undone_approval_leaves_tags_alone_that_somebody_has_changed_since() {
+    let desk = Desk::new().await;
+    let id = desk.unknown("Ann - Demo (2003)").await;
+    desk.say(id, "approve", json!({"album": "Demo Tape", "year": 2004}), 200).await;
+    let filed = desk.inbox.town.music().join("artists/Ann/Demo Tape (2004)/01 - One.flac");
+    eventually("the files say the approved names", || async {
+        desk.inbox.town.value::<i64>("select count(*) from edit where state = 'done'").await == 1
+    })
+    .await;
+    let foreign = Changes::from([(Field::Composer, Some("Somebody else".to_owned()))]);
+    audio::write_tags(&filed, &foreign).unwrap();
+    desk.say(id, "undo", json!({}), 200).await;
+    let song = desk.inbox.town.music().join("import/review/Ann - Demo (2003)/01 - One.flac");
+    let tags = audio::read(&song).unwrap().tags;
+    assert_eq!((tags.composer.as_deref(), tags.album.as_deref()), (Some("Somebody else"), Some("Demo Tape")));
+    let shown = desk.boss.get(&format!("/api/import/review/{id}")).await.expect(200);
+    assert!(shown["notes"].as_str().unwrap().starts_with("its files keep the tags"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_was_put_back_is_rejected_again_when_that_is_undone() {
+    let desk = Desk::new().await;
+    let id = desk.unknown("Ann - Demo (2003)").await;
+    for (body, place, said) in [
+        (json!({"reason": "not ours"}), "import/rejected", "rejected: not ours"),
+        (json!({"delete_files": true}), ".trash", "rejected: a person did not want it"),
+    ] {
+        desk.say(id, "reject", body, 200).await;
+        let aside = desk.inbox.beneath(place);
+        assert_eq!(desk.inbox.last().await, said);
+        desk.say(id, "put-back", json!({}), 200).await;
+        assert!(desk.inbox.beneath(place).is_empty());
+        let answer = desk.say(id, "undo", json!({}), 200).await;
+        assert_eq!(answer["status"], "rejected");
+        assert_eq!((desk.inbox.last().await.as_str(), desk.inbox.beneath(place)), (said, aside));
+        // And that can be undone as well.
+        assert_eq!(desk.say(id, "undo", json!({}), 200).await["status"], "pending");
+    }
+    desk.say(id, "approve", json!({}), 200).await;
 }
 
 #[tokio::test]

@@ -516,7 +516,7 @@ pub enum Review {
         #[command(flatten)]
         output: Output,
     },
-    /// Undo what was decided last: back to review, as it was
+    /// Undo what was decided last: back to review, as it was; what was put back is rejected again
     Undo {
         /// Its id
         #[arg(add = ArgValueCandidates::new(complete::reviews))]

@@ -15,10 +15,14 @@ pub async fn run(wire: Wire, command: Command) -> anyhow::Result<Status> {
         Command::Approve(args) => approve(&wire, args).await,
         Command::Reject { id, reason, delete, output } => {
             let body = json!({"reason": reason, "delete_files": delete});
-            decide(&wire, id, ("reject", body), "rejected", output).await
+            decide(&wire, id, ("reject", body), &["rejected"], output).await
         }
-        Command::PutBack { id, output } => decide(&wire, id, ("put-back", json!({})), "review", output).await,
-        Command::Undo { id, output } => decide(&wire, id, ("undo", json!({})), "review", output).await,
+        Command::PutBack { id, output } => {
+            decide(&wire, id, ("put-back", json!({})), &["review"], output).await
+        }
+        Command::Undo { id, output } => {
+            decide(&wire, id, ("undo", json!({})), &["review", "rejected"], output).await
+        }
     }
 }
 
@@ -143,7 +147,7 @@ async fn approve(wire: &Wire, args: ApproveArgs) -> anyhow::Result<Status> {
         "artist": args.artist, "album": args.album, "year": args.year, "use_runner_up": args.runner_up,
         "when_there": when_there,
     });
-    decide(wire, args.id, ("approve", body), "done", args.output).await
+    decide(wire, args.id, ("approve", body), &["done"], args.output).await
 }
 
 /// Decides, and waits for the worker; it failed when the import has not come to the state that was wanted.
@@ -151,7 +155,7 @@ async fn decide(
     wire: &Wire,
     id: i64,
     (verb, body): (&str, Value),
-    wanted: &str,
+    wanted: &[&str],
     output: Output,
 ) -> anyhow::Result<Status> {
     let spinner = spinner();
@@ -162,7 +166,7 @@ async fn decide(
     }
     spinner.finish_and_clear();
     let shown = import_show::find(wire, id).await?;
-    let is_done = shown.state == wanted;
+    let is_done = wanted.contains(&shown.state.as_str());
     if output.json {
         print_json(&json!({
             "id": id, "state": shown.state, "album_id": shown.album_id, "path": shown.path, "reason": shown.reason,

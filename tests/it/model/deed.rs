@@ -342,11 +342,13 @@ impl House {
         let ids: Vec<i64> = listed.as_array().unwrap().iter().map(|r| r["id"].as_i64().unwrap()).collect();
         let Some(id) = self.chance.one_of(&ids).copied() else { return };
         let (verb, body) = match status {
-            "pending" => match self.chance.below(5) {
+            "pending" => match self.chance.below(6) {
                 0 => ("approve", json!({"when_there": "replace"})),
                 1 => ("approve", json!({"when_there": "beside"})),
                 2 => ("approve", json!({"when_there": "extend", "album": "By Hand", "year": 2020})),
                 3 => ("reject", json!({"reason": "not mine"})),
+                // If it was put back, it is rejected again.
+                4 => ("undo", json!({})),
                 _ => ("reject", json!({"delete_files": true})),
             },
             "rejected" => ("put-back", json!({})),
