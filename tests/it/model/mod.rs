@@ -14,9 +14,9 @@ use std::time::Instant;
 use chance::Chance;
 use house::House;
 
-/// In a normal run: three minutes. With a seed that is given, one life. `just soak` goes on for longer.
+/// In a normal run: 20,000 steps, five minutes. With a seed that is given, one life. `just soak` goes on for longer.
 const LIVES: u64 = 4;
-const STEPS: u64 = 1_500;
+const STEPS: u64 = 5_000;
 
 async fn live(life: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
