@@ -233,8 +233,8 @@ const INSERT_ALBUMS: &str = "insert into album (artist_id, title, title_key, sor
     returning id, path";
 const RAISE_TOTALS: &str =
     "update album set total_tracks = available_tracks where id = any($1) and total_tracks < available_tracks";
-const FORGET_EMPTY_ARTISTS: &str =
-    "delete from artist a where a.id = any($1) and not exists (select from album b where b.artist_id = a.id)";
+const FORGET_EMPTY_ARTISTS: &str = "delete from artist a where a.id = any($1) and not exists (
+        select from album b where b.artist_id = a.id union all select from heart h where h.artist_id = a.id)";
 
 /// What makes an album one of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

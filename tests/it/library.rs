@@ -359,3 +359,20 @@ async fn what_was_found_out_about_an_album_stays_when_its_tags_do_not_say_it() {
     let known: String = collection.town.value("select concat(year, ' ', musicbrainz_id) from album").await;
     assert_eq!(known, "1999 00000000-0000-0000-0000-000000000007");
 }
+
+#[tokio::test]
+async fn an_artist_whom_somebody_follows_outlives_a_last_album_that_is_another_ones_now() {
+    let collection = Collection::new().await;
+    let ada = collection.member("ada").await;
+    let mut album = new_album("Ann", "Album", 1999, &["One"]);
+    let first = collection.record(std::slice::from_ref(&album)).await.remove(0);
+    let url = format!("/api/me/library/artists/{}", first.artist_id);
+    ada.client.post(&url, json!({})).await.expect(200);
+    for (artist, artists) in [("Bob", "Ann, Bob"), ("Cid", "Ann, Cid")] {
+        album.artist = artist.into();
+        assert_eq!(collection.record(std::slice::from_ref(&album)).await[0].album_id, first.album_id);
+        let there: String =
+            collection.town.value("select string_agg(name, ', ' order by name) from artist").await;
+        assert_eq!(there, artists, "nobody follows Bob");
+    }
+}
