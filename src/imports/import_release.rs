@@ -190,6 +190,9 @@ impl ImportRelease {
         let releases = tree.releases();
         let others = releases.keys().filter(|r| !r.as_os_str().is_empty());
         let paths: Vec<String> = others.map(|r| format!("{}/{}", self.path, path_to_text(r))).collect();
+        if paths.is_empty() {
+            return Ok(paths);
+        }
         let tx = client.transaction().await?;
         for path in &paths {
             jobs::enqueue(&tx, &Self { path: path.clone(), ..self.clone() }).await?;

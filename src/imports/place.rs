@@ -19,6 +19,7 @@ use super::stops::{Stopped, here};
 use super::tree::{Entry, Kind, Tree};
 use crate::audio;
 use crate::files::{self, path_to_text, text_to_path};
+use crate::parallel;
 
 /// Why the plan cannot be carried out as it stands.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,15 @@ impl<T> During<T> for io::Result<T> {
     }
 }
 
+/// How a file came into the staging folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Staged {
+    /// A second name of the source's: its data may not be on the disk yet.
+    Linked,
+    /// Durable already.
+    Copied,
+}
+
 /// Where one import's files are. All functions block.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -82,12 +92,18 @@ impl Site {
         let staging = self.music.join(&filing.staging);
         self.require_room(filing)?;
         files::make_dirs(&staging).during("making", &staging)?;
+        let mut linked = Vec::new();
         for step in &filing.steps {
             let to = staging.join(&step.to);
             make_parent(&to)?;
-            self.stage_file(step, &to, filing.is_copied)?;
+            if self.stage_file(step, &to, filing.is_copied)? == Staged::Linked {
+                linked.push(to);
+            }
             here("staging", &self.source)?;
         }
+        // Whoever wrote them may not have waited for the disk. Several at once, so that they share its waiting.
+        let synced = parallel::each(&linked, |to| files::sync_file(to).during("writing", to));
+        synced.into_iter().collect::<Result<()>>()?;
         if let Some(cover) = &filing.cover {
             let (from, to) = (self.source_dir().join(text_to_path(&cover.from)), staging.join(&cover.to));
             if !to.exists()
@@ -117,12 +133,12 @@ impl Site {
         Ok(())
     }
 
-    fn stage_file(&self, step: &Step, to: &Path, is_copied: bool) -> Result<()> {
+    fn stage_file(&self, step: &Step, to: &Path, is_copied: bool) -> Result<Staged> {
         let from = self.source_dir().join(text_to_path(&step.from));
         require_unchanged(&from, step)?;
         if to.exists() {
             if files::same_file(&from, to).during("comparing", to)? {
-                return Ok(());
+                return Ok(Staged::Linked);
             }
             // Ours, and perhaps cut off by the end of a process: made again.
             files::remove_file_if_there(to).during("removing", to)?;
@@ -131,7 +147,7 @@ impl Site {
             return copy(&from, to, step);
         }
         match files::link_noreplace(&from, to) {
-            Ok(()) if is_readable_by_all(to) => files::sync_file(to).during("writing", to),
+            Ok(()) if is_readable_by_all(to) => Ok(Staged::Linked),
             Ok(()) => {
                 files::remove_file_if_there(to).during("removing", to)?;
                 copy(&from, to, step)
@@ -385,14 +401,14 @@ fn is_readable_by_all(path: &Path) -> bool {
         && path.metadata().is_ok_and(|m| m.mode() & 0o044 == 0o044)
 }
 
-fn copy(from: &Path, to: &Path, step: &Step) -> Result<()> {
+fn copy(from: &Path, to: &Path, step: &Step) -> Result<Staged> {
     let copied = files::copy_durably(from, to).during("copying", from)?.to_hex().to_string();
     let expected = match &step.checksum {
         Some(checksum) => checksum.clone(),
         None => files::hash_file(from).during("reading", from)?.to_hex().to_string(),
     };
     if copied == expected {
-        return Ok(());
+        return Ok(Staged::Copied);
     }
     files::remove_file_if_there(to).during("removing", to)?;
     Err(Obstacle::Changed(step.from.clone()))

@@ -151,23 +151,24 @@ fn quality_in(row: &Value) -> String {
 /// The old files lie in the trash now: one entry, from which each can be brought back to its track.
 pub async fn retired(context: &Context, client: &mut Client, import: &mut Import) -> Result<()> {
     let filing = import.plan.as_ref().and_then(|plan| plan.filing.clone());
+    let Some(filing) = filing.filter(|f| !f.replaces.is_empty()) else {
+        return import.reached(client, State::Retired).await;
+    };
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
-    if let Some(filing) = filing.filter(|f| !f.replaces.is_empty()) {
-        let entry = trash::NewEntry {
-            kind: trash::Kind::Replaced,
-            path: trash_of_replaced(import.id),
-            artist: Some(filing.release.artist.clone()),
-            title: filing.release.title.clone(),
-            album_id: import.album_id,
-            import_id: Some(import.id),
-            files: filing.replaces.iter().map(in_trash).collect(),
-            snapshot: None,
-            reason: "another copy took its place".into(),
-            trashed_by: import.requested_by,
-        };
-        trash::put(&context.app, &tx, &entry).await?;
-    }
+    let entry = trash::NewEntry {
+        kind: trash::Kind::Replaced,
+        path: trash_of_replaced(import.id),
+        artist: Some(filing.release.artist.clone()),
+        title: filing.release.title.clone(),
+        album_id: import.album_id,
+        import_id: Some(import.id),
+        files: filing.replaces.iter().map(in_trash).collect(),
+        snapshot: None,
+        reason: "another copy took its place".into(),
+        trashed_by: import.requested_by,
+    };
+    trash::put(&context.app, &tx, &entry).await?;
     import.reached(&tx, State::Retired).await?;
     Ok(tx.commit().await?)
 }
