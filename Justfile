@@ -180,7 +180,7 @@ status:
 install: setup
     @BARBOSSA_PROFILE=dist {{ python }} tests/machine/up.py --on-this-host
 
-# Measure adoption, browsing, memory and start with the real program, beside mpd and beets (NAME picks: adopt, adopt-large, import, serve)
+# Measure adoption, browsing, memory and start with the real program, beside mpd and beets (NAME picks: adopt, adopt-large, import, import-large, serve, …)
 bench *NAME: setup bench-peers
     BARBOSSA_BENCH_BEET={{ quote(cache / "bench/beets/bin/beet") }} cargo --config profile.release.package.barbossa.opt-level=3 bench --profile release --locked --bench house -- {{ NAME }}
 

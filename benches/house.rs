@@ -2,7 +2,7 @@
 //! start. `just bench` runs all of it; `just bench serve` one part. Figures are for comparing runs on one machine.
 //!
 //! Needs Debian's postgresql, redis-server, ffmpeg and wrk; mpd and beets to compare with (`just bench` installs them).
-//! `adopt` takes 10,000 files, `adopt-large` 100,000. `BARBOSSA_BENCH_LIBRARY=DIR` adopts that library
+//! `adopt` and `import` take 10,000 files, `adopt-large` and `import-large` 100,000. `BARBOSSA_BENCH_LIBRARY=DIR` adopts that library
 //! (`Artist/Album (Year)/…`) instead of one made here; `BARBOSSA_BENCH_BEETS=N` lets beets take at most so many files.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop here")]
 
@@ -22,6 +22,7 @@ use barbossa::app::App;
 use barbossa::imports::Adopt;
 use barbossa::integrity::{Scope, VerifySlice};
 use barbossa::jobs::{self, End, Job};
+use barbossa::parallel;
 use harness::Town;
 use harness::audio::{Format, Song};
 use lofty::prelude::*;
@@ -40,8 +41,12 @@ fn main() {
                 adopt(albums).await;
             }
         }
-        if is_wanted("import") {
-            import(1000).await;
+        for (name, albums, voices) in
+            [("import", 1000, Voices::Mixed), ("import-large", 10_000, Voices::Small)]
+        {
+            if is_wanted(name) {
+                import(albums, voices).await;
+            }
         }
         if is_wanted("sockets") {
             live::sockets().await;
@@ -82,6 +87,14 @@ impl Role {
     /// The most that it ever had.
     fn peak_mib(&self) -> f64 {
         self.mib("VmHWM:")
+    }
+
+    /// How long it has kept a processor busy.
+    fn busy_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // In hundredths of a second, of itself and of programs that it has waited for.
+        fields[11..15].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
     }
 
     fn mib(&self, what: &str) -> f64 {
@@ -127,7 +140,7 @@ async fn adopt(albums: usize) {
     let artists = town.music().join("artists");
     let files = match std::env::var_os("BARBOSSA_BENCH_LIBRARY") {
         Some(library) => link_library(Path::new(&library), &artists),
-        None => make_library(&artists, albums),
+        None => make_library(&artists, albums, Voices::Same),
     };
     let mib = peers::size(&artists) as f64 / 1024.0 / 1024.0;
     println!("adopt: {files} files, {mib:.0} MiB, load {}", load());
@@ -203,10 +216,12 @@ fn compare(artists: &Path, files: usize) {
 }
 
 /// The inbox: folders that are moved into the library, each read whole, identified, filed and recorded.
-async fn import(albums: usize) {
+async fn import(albums: usize, voices: Voices) {
     let town = Town::new().await;
     let made = town.music().parent().unwrap().join("made");
-    let files = make_library(&made, albums);
+    let files = make_library(&made, albums, voices);
+    let mib = peers::size(&made) as f64 / 1024.0 / 1024.0;
+    println!("import: {files} files, {mib:.0} MiB, load {}", load());
     let app = town.app_as("bench");
     let client = app.db.get().await.unwrap();
     let mut count = 0;
@@ -232,7 +247,13 @@ async fn import(albums: usize) {
     }
     let tracks: i64 = town.value("select track_count from library").await;
     say(&format!("import with move ({tracks} tracks filed)"), files, start.elapsed().as_secs_f64());
-    println!("import: worker's peak {:.0} MiB, load {}", worker.peak_mib(), load());
+    assert_eq!(usize::try_from(tracks).unwrap(), files, "each file is a track of its own");
+    println!(
+        "import: worker's peak {:.0} MiB, its processor time {:.0} s, load {}",
+        worker.peak_mib(),
+        worker.busy_seconds(),
+        load()
+    );
 }
 
 /// The pages of a large library, by wrk.
@@ -301,8 +322,24 @@ fn wrk(path: &str, token: &str) -> String {
     kept.map(|l| format!("    {}", l.trim())).collect::<Vec<_>>().join("\n")
 }
 
-/// Ten tracks an album, in the formats that families have; each file tagged for real.
-fn make_library(artists: &Path, albums: usize) -> usize {
+/// What the files of a library sound like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voices {
+    /// One sound a format: what is indexed in place may sound alike.
+    Same,
+    /// Each file its own: what comes twice is not imported.
+    Mixed,
+    /// The same in a few kilobytes each, without ffmpeg.
+    Small,
+}
+
+/// Short, so that a hundred thousand fit on a disk; a library's own files are a hundred times as long.
+const MILLISECONDS: u32 = 500;
+const TRACKS: usize = 10;
+
+/// A sound file for each track of each album, in the formats that families have.
+fn make_sounds(folder: &Path, albums: usize, voices: Voices) -> Vec<PathBuf> {
+    std::fs::create_dir_all(folder).unwrap();
     let formats = [
         Format::Flac16,
         Format::Flac16,
@@ -313,24 +350,86 @@ fn make_library(artists: &Path, albums: usize) -> usize {
         Format::Opus,
         Format::Aac,
     ];
-    let bases: Vec<PathBuf> = formats
-        .iter()
-        .enumerate()
-        .map(|(n, f)| {
-            let mut song = Song::new(&format!("base {n}")).format(*f);
-            // Short, so that a hundred thousand fit on a disk; a library's own files are a hundred times as long.
-            song.milliseconds = 500;
-            song.write(&artists.parent().unwrap().join("bases"))
-        })
-        .collect();
+    let each = |n: usize| {
+        let mut song = Song::new(&format!("base {n}")).format(formats[n]);
+        song.milliseconds = MILLISECONDS;
+        song.write(folder)
+    };
+    let own = |album: usize| noises(folder, album, formats[album % formats.len()]);
+    match voices {
+        Voices::Same => {
+            let bases: Vec<PathBuf> = (0..formats.len()).map(each).collect();
+            (0..albums * TRACKS).map(|n| bases[n / TRACKS % bases.len()].clone()).collect()
+        }
+        Voices::Mixed => {
+            let all: Vec<usize> = (0..albums).collect();
+            parallel::each(&all, |album| own(*album)).concat()
+        }
+        Voices::Small => (0..albums * TRACKS).map(|n| tiny(folder, n)).collect(),
+    }
+}
+
+/// An album of noise, no two of them alike, by one call of ffmpeg.
+fn noises(folder: &Path, album: usize, format: Format) -> Vec<PathBuf> {
+    let seconds = f64::from(MILLISECONDS) / 1000.0;
+    let noise = format!("anoisesrc=duration={}:seed={album}:amplitude=0.1", seconds * TRACKS as f64);
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args([
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-threads",
+        "1",
+        "-filter_threads",
+        "1",
+        "-f",
+        "lavfi",
+        "-i",
+        &noise,
+    ]);
+    let paths: Vec<PathBuf> =
+        (0..TRACKS).map(|n| folder.join(format!("{album}-{n}.{}", format.extension()))).collect();
+    for (n, path) in paths.iter().enumerate() {
+        let (from, length) = ((seconds * n as f64).to_string(), seconds.to_string());
+        ffmpeg.args(["-ss", &from, "-t", &length, "-ac", "2", "-map_metadata", "-1", "-threads", "1"]);
+        ffmpeg.args(format.codec()).arg(path);
+    }
+    assert!(ffmpeg.status().unwrap().success(), "ffmpeg could not make {}", folder.display());
+    paths
+}
+
+/// A tenth of a second, with its number in the first samples.
+fn tiny(folder: &Path, n: usize) -> PathBuf {
+    const RATE: u32 = 8000;
+    let mut data = vec![0_u8; RATE as usize / 10 * 2];
+    data[..8].copy_from_slice(&(n as u64).to_le_bytes());
+    let length = u32::try_from(data.len()).unwrap();
+    let mut wav = b"RIFF".to_vec();
+    wav.extend((36 + length).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend(RATE.to_le_bytes());
+    wav.extend((RATE * 2).to_le_bytes());
+    wav.extend(b"\x02\0\x10\0data");
+    wav.extend(length.to_le_bytes());
+    wav.extend(data);
+    let path = folder.join(format!("{n}.wav"));
+    std::fs::write(&path, wav).unwrap();
+    path
+}
+
+/// Ten tracks an album; each file tagged for real.
+fn make_library(artists: &Path, albums: usize, voices: Voices) -> usize {
+    let folder = artists.parent().unwrap().join("bases");
+    let sounds = make_sounds(&folder, albums, voices);
     let mut count = 0;
     for album in 0..albums {
         let (artist, title, year) =
             (format!("Artist {}", album / 4), format!("Album {album}"), 1960 + album % 60);
         let folder = artists.join(&artist).join(format!("{title} ({year})"));
         std::fs::create_dir_all(&folder).unwrap();
-        let base = &bases[album % bases.len()];
         for number in 1..=10_u32 {
+            let base = &sounds[count];
             let path = folder
                 .join(format!("{number:02} - Song {number}.{}", base.extension().unwrap().to_str().unwrap()));
             std::fs::copy(base, &path).unwrap();
@@ -349,6 +448,7 @@ fn make_library(artists: &Path, albums: usize) -> usize {
             count += 1;
         }
     }
+    std::fs::remove_dir_all(folder).unwrap();
     count
 }
 

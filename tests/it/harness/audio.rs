@@ -31,7 +31,8 @@ impl Format {
         }
     }
 
-    fn codec(self) -> &'static [&'static str] {
+    /// What ffmpeg is told to make it.
+    pub fn codec(self) -> &'static [&'static str] {
         match self {
             Self::Flac16 => &["-c:a", "flac", "-sample_fmt", "s16", "-ar", "44100"],
             Self::Flac24 => {
