@@ -24,7 +24,7 @@ pub use env_file::{EnvFile, RETIRED, Retired};
 pub use keys::{KEYS, Key, key};
 pub use peer::{Network, TrustedPeer};
 pub use problem::{Problem, Problems, Severity};
-pub use secrets::{SECRETS, Secret};
+pub use secrets::{SECRETS, Secret, known as known_secrets};
 pub use sources::{Loaded, Origin, Sources, Variable, changed, load, read};
 
 /// Where the settings lie, unless `BARBOSSA_CONFIG` says otherwise.
@@ -48,8 +48,10 @@ pub struct Settings {
     pub redis_url: String,
     /// `error`, `warn`, `info`, `debug`, or a filter of tracing-subscriber's `EnvFilter`.
     pub log_level: String,
-    /// Where `barbossa backup run` puts its dumps.
+    /// Where `barbossa backup run` puts its backups.
     pub backup_dir: PathBuf,
+    /// What backups hold, and how long they are kept.
+    pub backup: Backup,
     /// The api role.
     pub api: Api,
     /// A proxy that has logged people in already.
@@ -88,6 +90,19 @@ pub struct Settings {
     pub changes_dir: PathBuf,
     /// What only this process and its credentials know.
     pub secrets: Secrets,
+}
+
+/// `[backup]`
+#[derive(Debug, Clone)]
+pub struct Backup {
+    /// Public keys of age to which the secrets are encrypted; empty: they are left out.
+    pub recipients: Vec<String>,
+    /// Of so many days the newest backup is kept.
+    pub keep_daily: u32,
+    /// Of so many weeks.
+    pub keep_weekly: u32,
+    /// Of so many months.
+    pub keep_monthly: u32,
 }
 
 /// `[api]`
@@ -270,6 +285,7 @@ impl Default for Settings {
             redis_url: "redis+unix:///run/barbossa-redis/redis.sock".into(),
             log_level: "info".into(),
             backup_dir: "/var/lib/barbossa/backups".into(),
+            backup: Backup { recipients: Vec::new(), keep_daily: 7, keep_weekly: 4, keep_monthly: 12 },
             api: Api {
                 cors_origins: Vec::new(),
                 public_url: String::new(),

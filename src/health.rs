@@ -25,6 +25,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::backups;
 use crate::db::{self, Sql};
 use crate::error::Result;
 use crate::files;
@@ -226,6 +227,7 @@ async fn ask_database(app: &App) -> Result<(Findings, Option<Uuid>)> {
     found.push(("schema", Found::ok()));
     let library = client.row(LIBRARY, &[]).await?.get(0);
     found.push(("files", look_at_files(&client).await?));
+    found.push(("backups", look_at_backups(&client).await?));
     let rows = client.rows(HEARTBEATS, &[]).await?;
     let seen: BTreeMap<String, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     found.extend(ROLES.map(|role| {
@@ -246,6 +248,24 @@ async fn look_at_files(client: &impl Sql) -> Result<Found> {
         (Some(reason), _) => Found::because("vanished_files", reason),
         (None, true) => Found::because("damaged_files", "`barbossa integrity list` names them"),
         (None, false) => Found::ok(),
+    })
+}
+
+/// What the rows know of the backups: the newest, and the last one that was restored to see whether it can be.
+async fn look_at_backups(client: &impl Sql) -> Result<Found> {
+    let proof = backups::proof(client).await?;
+    let newest = backups::list(client, 1).await?.pop();
+    if let Some(failed) = newest.filter(|b| b.state == "failed") {
+        return Ok(Found::because("backup_failed", failed.error.unwrap_or_default()));
+    }
+    let failed = proof.last_drill.filter(|drill| drill.state == "failed");
+    Ok(match failed {
+        Some(drill) => Found::because("restore_failed", drill.error.unwrap_or_default()),
+        None if proof.is_overdue => Found::because(
+            "restore_not_proven",
+            "`barbossa backup drill` proves that the newest can be restored",
+        ),
+        None => Found::ok(),
     })
 }
 

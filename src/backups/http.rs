@@ -1,4 +1,4 @@
-//! The routes of backups: what was made, and one more now. For admins, beneath `/api`.
+//! The routes of backups: what was made, whether it can be restored, and one more now. For admins, beneath `/api`.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::make_backup::MakeBackup;
-use super::record::{self, Backup};
+use super::record::{self, Backup, Proof};
 use crate::activity;
 use crate::app::App;
 use crate::auth::{Admin, Client};
@@ -20,9 +20,12 @@ use crate::error::{Error, Result};
 use crate::input::Query;
 use crate::jobs;
 
-/// Both of them.
+/// All of them.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(backup_history)).routes(routes!(trigger_backup))
+    OpenApiRouter::new()
+        .routes(routes!(backup_history))
+        .routes(routes!(backup_status))
+        .routes(routes!(trigger_backup))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -54,16 +57,26 @@ struct BackupRun {
     destination_type: &'static str,
     /// `running`, `complete` (written, and read back to its end) or `failed`.
     status: &'static str,
-    /// One dump, when it is complete.
+    /// One, when it is complete.
     files_backed_up: i64,
     /// Bytes.
     total_size: Option<i64>,
     /// Why it failed.
     error_message: Option<String>,
-    /// The dump.
+    /// Its folder; a dump in the backups of earlier versions.
     path: Option<String>,
-    /// Of the dump, in hexadecimal.
+    /// Of its manifest, which has those of all parts; in hexadecimal.
     sha256: Option<String>,
+    /// What is not in it, and why; sentences.
+    left_out: Vec<String>,
+    /// When it was last read again from its first byte to its last.
+    checked_at: Option<Timestamp>,
+    /// What was wrong with it then.
+    problem: Option<String>,
+    /// When it was last restored beside the database and found whole.
+    restored_at: Option<Timestamp>,
+    /// When it was let go, as the settings (`backup.keep_…`) have it.
+    removed_at: Option<Timestamp>,
     started_at: Timestamp,
     completed_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -86,6 +99,11 @@ impl From<Backup> for BackupRun {
             error_message: backup.error,
             path: backup.path,
             sha256: backup.sha256,
+            left_out: backup.left_out,
+            checked_at: backup.checked_at,
+            problem: backup.problem,
+            restored_at: backup.restored_at,
+            removed_at: backup.removed_at,
             started_at: backup.started_at,
             completed_at: backup.finished_at,
             created_at: backup.started_at,
@@ -106,6 +124,24 @@ async fn backup_history(
     }
     let backups = record::list(&app.db.get().await?, query.limit).await?;
     Ok(Json(BackupHistory { items: backups.into_iter().map(BackupRun::from).collect() }))
+}
+
+/// How backups are.
+#[derive(Debug, Serialize, ToSchema)]
+struct BackupStatus {
+    /// The newest run.
+    last_backup: Option<BackupRun>,
+    #[serde(flatten)]
+    proof: Proof,
+}
+
+/// The newest backup, and when one was last restored into a scratch database and found whole.
+#[utoipa::path(get, path = "/admin/backup/status", tag = "backups", extensions(("x-role" = json!("admin"))),
+    responses((status = 200, body = BackupStatus)))]
+async fn backup_status(State(app): State<App>, _: Admin) -> Result<Json<BackupStatus>> {
+    let client = app.db.get().await?;
+    let last_backup = record::list(&client, 1).await?.pop().map(BackupRun::from);
+    Ok(Json(BackupStatus { last_backup, proof: record::proof(&client).await? }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -31,9 +31,10 @@ impl Job for MakeBackup {
 
     async fn run(self, context: &Context) -> Result<Outcome> {
         match make_as(&context.app, self.backup_id).await {
-            Ok(made) => {
-                Ok(Outcome::Done(json!({"path": made.path, "size": made.size_bytes, "sha256": made.sha256})))
-            }
+            Ok(made) => Ok(Outcome::Done(json!({
+                "path": made.path, "size": made.size_bytes, "sha256": made.sha256,
+                "left_out": made.left_out, "removed": made.removed,
+            }))),
             Err(Error::Conflict(_)) => Ok(Outcome::Snooze(BUSY)),
             Err(error) => Err(error),
         }

@@ -16,33 +16,51 @@ use crate::process::Program;
 const DEADLINE: Duration = Duration::from_secs(5 * 3600);
 /// Where Debian has one folder for each version of PostgreSQL.
 const DEBIAN: &str = "/usr/lib/postgresql";
+/// From this version on `pg_dump` compresses with zstd.
+const WITH_ZSTD: u32 = 16;
 
 /// The two programs, of one version.
 #[derive(Debug, Clone)]
 pub struct Tools {
     folder: Option<PathBuf>,
+    /// The major version, where the folder's name tells it.
+    major: Option<u32>,
 }
 
 impl Tools {
     /// Those that can dump a server of this major version: the nearest that is not older; else what `PATH` has (on
     /// Debian a wrapper, which chooses too).
     pub fn for_server(major: u32) -> Self {
-        Self { folder: nearest(&installed(Path::new(DEBIAN)), major) }
+        let (major, folder) = nearest(&installed(Path::new(DEBIAN)), major).unzip();
+        Self { folder, major }
     }
 
     /// Those in this folder.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: Some(folder.into()) }
+        Self { folder: Some(folder.into()), major: None }
     }
 
-    pub(super) fn dump(&self, connection: &Connection) -> Program {
-        let program =
-            self.program("pg_dump").args(["--format=custom", "--no-password", "--lock-wait-timeout=60000"]);
-        connection.variables().into_iter().fold(program, |program, (name, value)| program.env(name, value))
+    /// All of the database as this snapshot has it, to stdout: a format that several processes can restore at once.
+    pub(super) fn dump(&self, connection: &Connection, snapshot: &str) -> Program {
+        let mut program = self.program("pg_dump");
+        program = program.args(["--format=custom", "--no-password", "--lock-wait-timeout=60000"]);
+        program = program.arg(format!("--snapshot={snapshot}"));
+        if self.major.is_some_and(|major| major >= WITH_ZSTD) {
+            program = program.arg("--compress=zstd:6");
+        }
+        connection.give_to(program)
     }
 
+    /// Looks into a dump.
     pub(super) fn restore(&self) -> Program {
         self.program("pg_restore")
+    }
+
+    /// Puts a dump into a database that is empty: all of it, or an error.
+    pub(super) fn restore_into(&self, connection: &Connection, database: &str) -> Program {
+        let program = self.program("pg_restore").args(["--exit-on-error", "--no-owner", "--no-privileges"]);
+        let program = program.args(["--no-password", "--jobs=2"]).arg(format!("--dbname={database}"));
+        connection.give_to(program)
     }
 
     fn program(&self, name: &str) -> Program {
@@ -61,8 +79,8 @@ fn installed(debian: &Path) -> Vec<(u32, PathBuf)> {
     found
 }
 
-fn nearest(installed: &[(u32, PathBuf)], major: u32) -> Option<PathBuf> {
-    installed.iter().find(|(version, _)| *version >= major).map(|(_, bin)| bin.clone())
+fn nearest(installed: &[(u32, PathBuf)], major: u32) -> Option<(u32, PathBuf)> {
+    installed.iter().find(|(version, _)| *version >= major).cloned()
 }
 
 /// Where the database is, for programs of PostgreSQL: by variables, and a password by a closed file. Neither stands in a
@@ -94,8 +112,8 @@ impl Connection {
         Ok(Self { variables, _password: password })
     }
 
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        self.variables.clone()
+    fn give_to(&self, program: Program) -> Program {
+        self.variables.iter().fold(program, |program, (name, value)| program.env(name, value))
     }
 }
 
@@ -118,8 +136,8 @@ mod tests {
     #[test]
     fn the_nearest_version_that_is_not_older_dumps() {
         let installed = [(15, "/15".into()), (17, "/17".into()), (18, "/18".into())];
-        assert_eq!(nearest(&installed, 15), Some("/15".into()));
-        assert_eq!(nearest(&installed, 16), Some("/17".into()));
+        assert_eq!(nearest(&installed, 15), Some((15, "/15".into())));
+        assert_eq!(nearest(&installed, 16), Some((17, "/17".into())));
         assert_eq!(nearest(&installed, 19), None);
     }
 

@@ -51,6 +51,7 @@ impl Key {
             | "database_url"
             | "redis_url"
             | "backup_dir"
+            | "backup.recipients"
             | "api.browse_roots"
             | "exports.roots"
             | "bandcamp.cookies_path" => None,
@@ -203,6 +204,7 @@ mod tests {
             "database_url",
             "redis_url",
             "backup_dir",
+            "backup.recipients",
             "api.browse_roots",
             "exports.roots",
             "bandcamp.cookies_path",

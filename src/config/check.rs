@@ -39,6 +39,7 @@ pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Ve
     let mut problems = Vec::new();
     problems.extend(music_path(&settings.music_path));
     problems.extend(backup_dir(settings));
+    problems.extend(settings.backup.recipients.iter().filter_map(|key| recipient(key)));
     problems.extend(settings.exports.roots.iter().filter_map(|root| export_root(root)));
     problems.extend(database_url(&settings.database_url));
     problems.extend(redis_url(&settings.redis_url));
@@ -101,6 +102,23 @@ fn backup_dir(settings: &Settings) -> Option<Problem> {
         Problem::warning(key, "The backups lie in the music folder: one lost disk takes both.")
             .hint("Another disk, or at least another file system.")
     })
+}
+
+fn recipient(key: &str) -> Option<Problem> {
+    (!is_recipient(key)).then(|| {
+        let said = if key.to_uppercase().starts_with("AGE-SECRET-KEY-") {
+            "A secret key does not belong here: whoever reads this file could open the backups.".to_owned()
+        } else {
+            format!("`{key}` is no public key of age.")
+        };
+        Problem::error("backup.recipients", said).hint(
+            "It begins with age1; `age-keygen` makes one and shows it, and its secret half stays with you.",
+        )
+    })
+}
+
+fn is_recipient(key: &str) -> bool {
+    age::x25519::Recipient::from_str(key).is_ok()
 }
 
 fn export_root(root: &str) -> Option<Problem> {

@@ -60,8 +60,32 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "backup_dir",
         env: Some("BACKUP_DIR"),
-        meaning: "Where `barbossa backup run` puts the dumps of the database.",
+        meaning: "Where `barbossa backup run` puts the backups: the database, the settings, the secrets, the pictures and lyrics.",
         field: Field::Path(|s| &mut s.backup_dir),
+    },
+    Key {
+        name: "backup.recipients",
+        env: None,
+        meaning: "Public keys of age (age1…, made by age-keygen) to which the secrets in a backup are encrypted; empty: the secrets are left out.",
+        field: Field::List(|s| &mut s.backup.recipients),
+    },
+    Key {
+        name: "backup.keep_daily",
+        env: None,
+        meaning: "Of so many days the newest backup is kept.",
+        field: Field::Number(|s| &mut s.backup.keep_daily, 1..=3650),
+    },
+    Key {
+        name: "backup.keep_weekly",
+        env: None,
+        meaning: "Of so many weeks the newest backup is kept.",
+        field: Field::Number(|s| &mut s.backup.keep_weekly, 0..=520),
+    },
+    Key {
+        name: "backup.keep_monthly",
+        env: None,
+        meaning: "Of so many months the newest backup is kept.",
+        field: Field::Number(|s| &mut s.backup.keep_monthly, 0..=1200),
     },
     Key {
         name: "api.cors_origins",

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Problem, Settings, Sources, changes};
+use super::{Problem, Settings, Sources, changes, check};
 
 /// A credential larger than this is a mistake.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -138,6 +138,24 @@ impl Secret {
         }
         presence
     }
+}
+
+/// The secrets of other people's services that this process knows, by the name of their credential. Not the signing key,
+/// which every installation makes for itself; an address of a database or a Redis with a password in it is one.
+pub fn known(settings: &Settings) -> Vec<(&'static str, SecretString)> {
+    let of = &settings.secrets;
+    let with_password = |url: &str| (check::redacted(url) != url).then(|| SecretString::from(url.to_owned()));
+    let known = [
+        ("barbossa.database-url", with_password(&settings.database_url)),
+        ("barbossa.redis-url", with_password(&settings.redis_url)),
+        ("barbossa.qobuz-password", of.qobuz_password.clone()),
+        ("barbossa.lidarr-api-key", of.lidarr_api_key.clone()),
+        ("barbossa.plex-token", of.plex_token.clone()),
+        ("barbossa.torrentleech-key", of.torrentleech_key.clone()),
+        ("barbossa.oidc-client-secret", of.oidc_client_secret.clone()),
+        ("barbossa.acoustid-key", of.acoustid_key.clone()),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Takes all that there are; which were read.

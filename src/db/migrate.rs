@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0009_access_and_metrics.sql"),
     },
     Migration { version: 10, name: "exports", sql: include_str!("migrations/0010_exports.sql") },
+    Migration { version: 12, name: "backups", sql: include_str!("migrations/0012_backups.sql") },
 ];
 
 /// The version of the schema that this program was built for.

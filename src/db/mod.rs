@@ -44,6 +44,10 @@ impl Db {
             "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c lock_timeout=20s \
              -c pg_trgm.word_similarity_threshold=0.45",
         );
+        Self::of(config, size)
+    }
+
+    fn of(config: Config, size: usize) -> anyhow::Result<Self> {
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), NoTls, manager_config);
         let pool = Pool::builder(manager)
@@ -62,6 +66,16 @@ impl Db {
             }))
             .build()?;
         Ok(Self { pool, config })
+    }
+
+    /// A pool of up to `size` connections to another database of the same server, as the same user.
+    ///
+    /// # Errors
+    /// As [`Db::new`].
+    pub fn beside(&self, database: &str, size: usize) -> anyhow::Result<Self> {
+        let mut config = self.config.clone();
+        config.dbname(database);
+        Self::of(config, size)
     }
 
     /// A connection from the pool.

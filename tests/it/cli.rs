@@ -130,9 +130,11 @@ async fn a_backup_is_made_and_listed() {
     let town = Town::new().await;
     let (code, out, err) = run(barbossa(&town).args(["backup", "run"]));
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains(".dump: ") && out.contains("verified"), "{out}");
+    assert!(out.contains("Z: ") && out.contains("verified") && out.contains("backup.recipients"), "{out}");
     let (_, out, _) = run(barbossa(&town).args(["backup", "list"]));
-    assert!(out.contains("verified") && out.contains(".dump"), "{out}");
+    assert!(out.contains("verified") && out.contains("barbossa-2"), "{out}");
+    let (code, out, err) = run(barbossa(&town).args(["backup", "verify"]));
+    assert!(code == 0 && out.contains("whole"), "{out}{err}");
     let made: Value =
         serde_json::from_str(&run(barbossa(&town).args(["backup", "run", "--json"])).1).unwrap();
     assert!(Path::new(made["path"].as_str().unwrap()).exists());

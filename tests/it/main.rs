@@ -16,6 +16,7 @@ mod contract;
 mod conduct;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod drill;
 mod enrich;
 mod edits;
 mod events;

@@ -129,7 +129,7 @@ def test_purge_takes_settings_and_secrets_and_leaves_music_database_and_backups(
     done = machine.apt("purge", "barbossa")
     assert "/var/lib/barbossa" in done.stdout + done.stderr
     assert music_of(machine) == before
-    machine.sh("ls /var/lib/barbossa/backups/*.dump")
+    machine.sh("ls /var/lib/barbossa/backups/barbossa-*/database.dump")
     assert machine.sh("runuser -u postgres -- psql -d barbossa -Atc 'select title from album'") == f"{ALBUM.title}\n"
     left = machine.sh("find / -xdev -name '*barbossa*' -not -path '/proc/*' -not -path '/sys/*' -not -path '/srv/*' -not -path '/run/*' -not -path '/tmp/*' -not -path '/var/log/*' -not -path '/var/lib/apt/*'")
     known = re.compile(r"^(/var/lib/barbossa(/.*)?|/etc/apt/sources\.list\.d/barbossa\.sources|/var/cache/apt/.*|/var/lib/systemd/.*)$")

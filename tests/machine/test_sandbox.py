@@ -9,7 +9,7 @@ import pytest
 from conftest import MUSIC_DIR, ROLES
 from package import EXPOSURE_LIMIT, EXPOSURE_LIMITS
 
-OFFLINE = ("api", "worker", "beat", "watcher", "backup")
+OFFLINE = ("api", "worker", "beat", "watcher", "backup", "restore-drill")
 SANDBOXED = (*OFFLINE, "fetch")
 PROBE = "/usr/local/lib/sandbox-probe.pl"
 MUSIC_WRITERS = {"worker": {MUSIC_DIR}, "fetch": {f"{MUSIC_DIR}/downloads"}}
@@ -93,7 +93,7 @@ def test_staging_and_library_are_one_mount_for_the_worker(probed):
     assert probed["worker"]["staging-to-library"] == ["linked"]
 
 
-@pytest.mark.parametrize("role", [*ROLES, "backup", "migrate", "provision", "redis"])
+@pytest.mark.parametrize("role", [*ROLES, "backup", "restore-drill", "migrate", "provision", "redis"])
 def test_the_exposure_of_the_running_unit_is_within_its_limit(machine, role):
     unit = f"barbossa-{role}.service"
     machine.run("systemd-analyze", "security", "--no-pager", f"--threshold={EXPOSURE_LIMITS.get(unit, EXPOSURE_LIMIT)}", unit)

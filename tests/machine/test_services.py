@@ -145,14 +145,29 @@ def test_the_backup_timer_is_listed(machine):
     assert "barbossa-backup.timer" in machine.sh("systemctl list-timers --no-pager barbossa-backup.timer")
 
 
-def test_a_backup_is_readable_and_has_its_checksum(machine):
+def test_a_backup_is_whole_and_closed(machine):
     machine.run("systemctl", "start", "barbossa-backup.service")
     made = machine.sh("cd /var/lib/barbossa/backups && ls").split()
-    assert len([name for name in made if re.fullmatch(r"barbossa-\d{8}T\d{6}Z\.dump", name)]) == 1
-    assert len(made) == 2, f"more than the dump and its checksum: {made}"
-    machine.sh("cd /var/lib/barbossa/backups && sha256sum --check *.sha256")
-    assert "TABLE DATA public album" in machine.sh("pg_restore -l /var/lib/barbossa/backups/*.dump")
+    assert len(made) == 1 and re.fullmatch(r"barbossa-\d{8}T\d{6}Z", made[0]), made
+    folder = f"/var/lib/barbossa/backups/{made[0]}"
+    manifest = json.loads(machine.sh(f"cat {folder}/manifest.json"))
+    for part in manifest["parts"]:
+        assert machine.run("sha256sum", f"{folder}/{part['path']}").stdout.split()[0] == part["sha256"]
+    assert "TABLE DATA public album" in machine.sh(f"pg_restore -l {folder}/database.dump")
     assert machine.sh("stat -c %a /var/lib/barbossa/backups") == "700\n"
+    assert "whole" in machine.run("barbossa", "backup", "verify").stdout
+
+
+def test_the_restore_drill_proves_a_backup_and_leaves_nothing(machine):
+    assert "barbossa-restore-drill.timer" in machine.sh("systemctl list-timers --no-pager barbossa-restore-drill.timer")
+    machine.run("systemctl", "start", "barbossa-backup.service")
+    machine.run("systemctl", "start", "barbossa-restore-drill.service")
+    assert machine.show("barbossa-restore-drill.service", "Result") == "success"
+    status = json.loads(machine.run("barbossa", "status", "--json").stdout)
+    assert status["proof"]["last_drill"]["state"] == "proven"
+    assert machine.sh("runuser -u postgres -- psql -d barbossa_drill -Atc 'select count(*) from pg_tables where schemaname = $$public$$'") == "0\n"
+    assert machine.sh("runuser -u postgres -- psql -Atc 'select rolcreatedb from pg_roles where rolname = $$barbossa$$'") == "f\n"
+    assert health(machine)["checks"]["backups"] == "ok"
 
 
 def test_a_crashed_api_comes_back_and_its_socket_stays(machine):

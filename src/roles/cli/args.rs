@@ -78,7 +78,7 @@ pub enum Command {
     /// Tokens with which programs get in
     #[command(subcommand)]
     Token(Token),
-    /// Dumps of the database
+    /// Copies of the database, the settings, the secrets, pictures and lyrics
     #[command(subcommand)]
     Backup(Backup),
     /// Import a folder, or index a library that is filed already
@@ -245,8 +245,17 @@ pub enum User {
 
 #[derive(Debug, Subcommand)]
 pub enum Backup {
-    /// Make one now: dumped, read to its end, checksummed, then named
+    /// Make one now: read to its end, checksummed, then named; and let old ones go
     Run(Output),
+    /// Read one again from its first byte to its last; without a name, all of them
+    Verify {
+        /// As `barbossa backup list` shows it, or a path
+        name: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Restore the newest into a scratch database, hold it against its manifest and the files, and throw it away
+    Drill(Output),
     /// List them, the newest first
     List {
         /// At most so many

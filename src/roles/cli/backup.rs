@@ -1,16 +1,19 @@
-//! `barbossa backup run` and `list`.
+//! `barbossa backup run`, `verify`, `drill` and `list`.
 
 use serde_json::json;
 
 use super::args::{Backup, Output};
-use super::exit::Status;
-use super::terminal::{bytes, count, print, print_json, span, spinner, table, time};
+use super::exit::{Status, failure};
+use super::terminal::{bytes, complain, count, print, print_json, span, spinner, table, time};
 use crate::app::App;
-use crate::backups::{self, Purpose, Step};
+use crate::backups::{self, DrillStep, Purpose, Step};
+use crate::error::Error;
 
 pub async fn run(app: App, command: Backup) -> anyhow::Result<Status> {
     match command {
         Backup::Run(output) => make(&app, output).await,
+        Backup::Verify { name, output } => verify(&app, name.as_deref(), output).await,
+        Backup::Drill(output) => drill(&app, output).await,
         Backup::List { limit, output } => list(&app, limit, output).await,
     }
 }
@@ -20,11 +23,13 @@ async fn make(app: &App, output: Output) -> anyhow::Result<Status> {
     let made = backups::run(app, Purpose::Routine, None, |step| match step {
         Step::Tidied(files) => {
             tracing::warn!(files, "removed what an interrupted backup had left");
-            spinner.set_message(format!("removed {} of an interrupted run", count(files, "file")));
+            spinner.set_message(format!("removed {} of interrupted runs", count(files, "remnant")));
         }
         Step::Dumping(size) => spinner.set_message(format!("dumping, {}", bytes(size))),
+        Step::Gathering => spinner.set_message("adding settings, secrets, pictures and lyrics"),
         Step::Verifying => spinner.set_message("reading it to its end"),
-        Step::Finishing => spinner.set_message("flushing it to the disk"),
+        Step::Finishing => spinner.set_message("giving it its name"),
+        Step::Pruning => spinner.set_message("letting old ones go"),
     })
     .await;
     spinner.finish_and_clear();
@@ -35,10 +40,80 @@ async fn make(app: &App, output: Output) -> anyhow::Result<Status> {
             "size_bytes": made.size_bytes,
             "sha256": made.sha256,
             "took_seconds": made.took.as_secs_f64(),
+            "left_out": made.left_out,
+            "removed": made.removed,
         }))?;
     } else {
         let (path, size) = (made.path.display(), bytes(made.size_bytes));
         print(format_args!("{path}: {size}, verified, {:.1} s", made.took.as_secs_f64()))?;
+        for sentence in &made.left_out {
+            print(sentence)?;
+        }
+        if !made.removed.is_empty() {
+            print(format_args!("Let go: {}", made.removed.join(", ")))?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+async fn verify(app: &App, name: Option<&str>, output: Output) -> anyhow::Result<Status> {
+    let spinner = spinner();
+    let verdicts =
+        backups::verify(app, name, |backup| spinner.set_message(format!("reading {}", backup.name))).await;
+    spinner.finish_and_clear();
+    let verdicts = verdicts?;
+    let is_bad = verdicts.iter().any(|v| v.problem.is_some());
+    if output.json {
+        let shown = verdicts.iter().map(|v| {
+            json!({
+                "name": v.backup.name, "path": v.backup.path, "ok": v.problem.is_none(),
+                "problem": v.problem, "took_seconds": v.took.as_secs_f64(),
+            })
+        });
+        print_json(&shown.collect::<Vec<_>>())?;
+    } else if verdicts.is_empty() {
+        complain("There is no backup yet: systemctl start barbossa-backup");
+    } else {
+        let rows = verdicts.iter().map(|v| {
+            let verdict = v.problem.as_ref().map_or_else(|| "whole".to_owned(), |p| format!("BAD: {p}"));
+            vec![v.backup.name.clone(), time(v.backup.made_at), span(v.took), verdict]
+        });
+        print(table(&["backup", "made", "took", "is"], &[2], rows))?;
+    }
+    Ok(if is_bad || verdicts.is_empty() { Status::Failed } else { Status::Done })
+}
+
+async fn drill(app: &App, output: Output) -> anyhow::Result<Status> {
+    let spinner = spinner();
+    let drilled = backups::drill(app, None, |step| {
+        spinner.set_message(match step {
+            DrillStep::Reading => "reading it to its end",
+            DrillStep::Restoring => "restoring it into the scratch database",
+            DrillStep::Listening => "holding files against the restored rows",
+        });
+    })
+    .await;
+    spinner.finish_and_clear();
+    let drilled = match drilled {
+        Ok(drilled) => drilled,
+        // No other failure ends with this status: to the unit it is none.
+        Err(Error::NotFound(sentence)) => return Err(failure(Status::NotFound, sentence)),
+        Err(Error::Internal(error)) => return Err(failure(Status::Failed, format!("{error:#}"))),
+        Err(error) => return Err(error.into()),
+    };
+    let took = drilled.took.as_secs_f64();
+    if output.json {
+        print_json(&json!({
+            "name": drilled.backup.name, "rows": drilled.rows, "files_checked": drilled.files_checked,
+            "took_seconds": took,
+        }))?;
+    } else {
+        let rows = count(usize::try_from(drilled.rows).unwrap_or_default(), "row");
+        let files = count(usize::try_from(drilled.files_checked).unwrap_or_default(), "file");
+        print(format_args!(
+            "{} can be restored: {rows}, {files} compared, {took:.1} s",
+            drilled.backup.name
+        ))?;
     }
     Ok(Status::Done)
 }
@@ -55,12 +130,17 @@ async fn list(app: &App, limit: u16, output: Output) -> anyhow::Result<Status> {
             .map(|end| std::time::Duration::try_from(end.duration_since(b.started_at)).unwrap_or_default());
         vec![
             time(b.started_at),
-            b.state,
+            match (b.removed_at, &b.problem) {
+                (Some(_), _) => "let go".to_owned(),
+                (None, Some(_)) => "DAMAGED".to_owned(),
+                (None, None) => b.state,
+            },
             b.size_bytes.map(|s| bytes(s.unsigned_abs())).unwrap_or_default(),
             took.map(span).unwrap_or_default(),
-            b.path.or(b.error).unwrap_or_default(),
+            b.restored_at.map(time).unwrap_or_default(),
+            b.problem.or(b.error).or(b.path).unwrap_or_default(),
         ]
     });
-    print(table(&["started", "state", "size", "took", "file or reason"], &[2, 3], rows))?;
+    print(table(&["started", "state", "size", "took", "proven", "folder or reason"], &[2, 3], rows))?;
     Ok(Status::Done)
 }

@@ -91,6 +91,7 @@ async fn examine(app: &App) -> Vec<Finding> {
         finding("api", api()),
         finding("roles", roles(app).await),
         finding("backup", backup(app).await),
+        finding("restore", restore(app).await),
         finding("old tokens", old_tokens(app)),
     ]
 }
@@ -233,17 +234,39 @@ async fn backup(app: &App) -> Found {
     let listed = async { backups::list(&app.db.get().await?, 100).await };
     let newest = match listed.await {
         Err(error) => return bad(error.to_string()),
-        Ok(backups) => backups.into_iter().find(|b| b.state == "verified"),
+        Ok(backups) => backups.into_iter().find(|b| b.state == "verified" && b.removed_at.is_none()),
     };
     let Some(newest) = newest else { return doubtful("none yet: systemctl start barbossa-backup") };
     let age = age(newest.started_at, app.clock.now());
     if !newest.path.as_deref().is_some_and(|p| Path::new(p).exists()) {
         return bad(format!("the newest ({} old) is not there any more", span(age)));
     }
+    if let Some(problem) = newest.problem {
+        return bad(format!("the newest is damaged: {problem}: systemctl start barbossa-backup"));
+    }
     if age > OLD_BACKUP {
         return bad(format!("the newest is {} old: journalctl -u barbossa-backup", span(age)));
     }
     Ok(format!("verified, {} old", span(age)))
+}
+
+async fn restore(app: &App) -> Found {
+    let asked = async { backups::proof(&app.db.get().await?).await };
+    let proof = match asked.await {
+        Err(error) => return bad(error.to_string()),
+        Ok(proof) => proof,
+    };
+    if let Some(drill) = proof.last_drill.filter(|drill| drill.state == "failed") {
+        return bad(drill.error.unwrap_or_default());
+    }
+    match proof.last_proven_restore.map(|at| span(age(at, app.clock.now()))) {
+        Some(ago) if !proof.is_overdue => {
+            Ok(format!("a backup was restored {ago} ago, into a scratch database"))
+        }
+        Some(ago) => bad(format!("proven {ago} ago: systemctl start barbossa-restore-drill")),
+        None if proof.is_overdue => bad("never proven: systemctl start barbossa-restore-drill"),
+        None => doubtful("not proven yet: systemctl start barbossa-restore-drill"),
+    }
 }
 
 fn age(at: Timestamp, now: Timestamp) -> Duration {

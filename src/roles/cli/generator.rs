@@ -31,9 +31,13 @@ const MUSIC: &[(&str, Use)] = &[
     ("barbossa-watcher.service", Use::Reads),
     ("barbossa-worker.service", Use::Writes),
     ("barbossa-fetch.service", Use::Stages),
+    ("barbossa-backup.service", Use::Reads),
+    ("barbossa-restore-drill.service", Use::Reads),
 ];
 /// The unit that writes exports.
 const EXPORTS: &str = "barbossa-worker.service";
+/// The unit that only reads backups.
+const DRILL: &str = "barbossa-restore-drill.service";
 const BACKUPS: &[&str] = &["barbossa-backup.service", "barbossa-migrate.service"];
 
 pub fn run(normal: &Path) {
@@ -63,6 +67,7 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
         // On request, and beside all its other work.
         let text = drop_in("backup_dir", &settings.backup_dir, Use::MayWrite);
         drop_ins.push(("barbossa-worker.service", text));
+        drop_ins.push((DRILL, drop_in("backup_dir", &settings.backup_dir, Use::Reads)));
     }
     let listen = &settings.metrics.listen;
     if listen != config::DEFAULT_METRICS_SOCKET && config::is_metrics_address(listen) {
@@ -254,7 +259,15 @@ mod tests {
         let settings = Settings { backup_dir: "/mnt/nas/barbossa".into(), ..Settings::default() };
         let drop_ins = drop_ins(&settings);
         let units: Vec<_> = drop_ins.iter().map(|(unit, _)| *unit).collect();
-        assert_eq!(units, ["barbossa-backup.service", "barbossa-migrate.service", "barbossa-worker.service"]);
+        assert_eq!(
+            units,
+            [
+                "barbossa-backup.service",
+                "barbossa-migrate.service",
+                "barbossa-worker.service",
+                "barbossa-restore-drill.service"
+            ]
+        );
         assert!(drop_ins[0].1.contains("RequiresMountsFor"));
         assert!(drop_ins[2].1.contains("WantsMountsFor") && drop_ins[2].1.contains("ReadWritePaths"));
     }

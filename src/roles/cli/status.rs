@@ -9,7 +9,7 @@ use super::args::Output;
 use super::exit::Status;
 use super::terminal::{count, print, print_json, span, table, time};
 use crate::app::App;
-use crate::backups::{self, Backup};
+use crate::backups::{self, Backup, Proof};
 use crate::db::{Client, Sql, current_version, latest_version};
 
 /// A role that has not been heard for so long is late; /health says the same.
@@ -35,6 +35,7 @@ struct Report {
     queues: Vec<Backlog>,
     library: Library,
     last_backup: Option<Backup>,
+    proof: Proof,
 }
 
 #[derive(Serialize)]
@@ -95,6 +96,7 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
         queues: queues(&client).await?,
         library,
         last_backup: backups::list(&client, 1).await?.pop(),
+        proof: backups::proof(&client).await?,
     })
 }
 
@@ -171,6 +173,25 @@ fn facts(report: &Report, now: Timestamp) -> Vec<String> {
             format!("Backup    {}, {} ({} ago)", b.state, time(b.started_at), span(since(b.started_at, now)))
         }
         None => "Backup    none yet: systemctl list-timers barbossa-backup.timer".to_owned(),
+    });
+    let left_out = report.last_backup.iter().flat_map(|b| &b.left_out);
+    facts.extend(left_out.map(|sentence| format!("          {sentence}")));
+    facts.push(match (report.proof.last_proven_restore, &report.proof.last_drill) {
+        (_, Some(drill)) if drill.state == "failed" => {
+            format!(
+                "Restore   FAILED, {}: {}",
+                time(drill.started_at),
+                drill.error.as_deref().unwrap_or_default()
+            )
+        }
+        (Some(at), _) => {
+            let late =
+                if report.proof.is_overdue { ": late, systemctl start barbossa-restore-drill" } else { "" };
+            format!("Restore   proven, {} ({} ago){late}", time(at), span(since(at, now)))
+        }
+        (None, _) => {
+            "Restore   not proven yet: systemctl list-timers barbossa-restore-drill.timer".to_owned()
+        }
     });
     if !report.redis {
         facts.push("Redis     does not answer: live updates are slow, all else goes on".to_owned());
