@@ -104,7 +104,7 @@ async fn sound_that_is_another_than_the_backup_knows_is_told() {
 }
 
 /// A database as the first release made it, with a person in it.
-async fn at_schema_one() -> String {
+pub async fn at_schema_one() -> String {
     let url = postgres().bare_database().await;
     let first = concat!(env!("CARGO_MANIFEST_DIR"), "/src/db/migrations/0001_people_and_work.sql");
     let first = std::fs::read_to_string(first).unwrap();
@@ -135,7 +135,7 @@ async fn a_dump_of_an_earlier_version_is_brought_to_this_schema() {
     assert!(drilled.backup.is_single_file && drilled.rows == 2, "{drilled:?}");
 }
 
-fn write_sum(dump: &Path) {
+pub fn write_sum(dump: &Path) {
     let name = dump.file_name().unwrap().to_str().unwrap();
     let sum = std::process::Command::new("sha256sum").arg(name).current_dir(dump.parent().unwrap()).output();
     std::fs::write(dump.with_file_name(format!("{name}.sha256")), sum.unwrap().stdout).unwrap();

@@ -40,6 +40,7 @@ mod migrations;
 mod openid;
 mod releases;
 mod reports;
+mod restore;
 mod review;
 mod routes;
 #[cfg(feature = "failpoints")]

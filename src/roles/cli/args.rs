@@ -12,6 +12,7 @@ use super::export::ExportArgs;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
 use super::login::Auth;
+use super::restore::{BesideArgs, RestoreArgs, SwapArgs};
 use super::settings::Settings;
 use super::tokens::Token;
 use super::trash::Trash;
@@ -81,6 +82,8 @@ pub enum Command {
     /// Copies of the database, the settings, the secrets, pictures and lyrics
     #[command(subcommand)]
     Backup(Backup),
+    /// Put a backup in the place of the running database, which stays beside it until it is forgotten; as root
+    Restore(RestoreArgs),
     /// Import a folder, or index a library that is filed already
     Import(ImportArgs),
     /// Put a user's library onto a drive, verified
@@ -113,6 +116,18 @@ pub enum Command {
     Doctor(Output),
     /// The version of this program and of its schema
     Version(Output),
+    /// Of `restore`: what the service's user does
+    #[command(hide = true)]
+    RestoreBeside(BesideArgs),
+    /// Of `restore`: what is left to do after the swap
+    #[command(hide = true)]
+    RestoreAfter {
+        /// The backup's path
+        path: String,
+    },
+    /// Of `restore`: what runs as a unit of its own
+    #[command(hide = true)]
+    RestoreSwap(SwapArgs),
     /// Manual pages and completions
     #[command(subcommand, hide = true)]
     Gen(Gen),

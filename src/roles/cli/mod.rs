@@ -22,6 +22,7 @@ mod login;
 mod migrate;
 mod privileges;
 mod reports;
+mod restore;
 mod review;
 mod role;
 mod settings;
@@ -79,6 +80,10 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Migrate => desk::with_app(migrate::run),
         Command::Token(command) => desk::with_app(|app| tokens::run(app, command)),
         Command::Backup(command) => desk::with_app(|app| backup::run(app, command)),
+        Command::Restore(args) => restore::run(args),
+        Command::RestoreBeside(args) => desk::with_app(|app| restore::beside(app, args)),
+        Command::RestoreAfter { path } => desk::with_app(|app| restore::after(app, path)),
+        Command::RestoreSwap(args) => restore::swap_in_its_unit(args),
         Command::Doctor(output) => doctor::run(output),
         Command::Auth(command) => login::run(wire, command),
         Command::User(command) => with_wire(wire, |wire| users::run(wire, command)),

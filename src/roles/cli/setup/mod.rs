@@ -71,7 +71,7 @@ fn create(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// A new file for its owner alone, in a folder for its owner alone.
-fn create_closed(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn create_closed(path: &Path, text: &str) -> anyhow::Result<()> {
     create_with_mode(path, text, 0o600, 0o700)
 }
 
