@@ -134,13 +134,16 @@ const MINE: &str = "select a.id, a.user_id, coalesce(u.username, case when a.add
 impl Which {
     fn check(&self) -> Result<()> {
         if !(1..=500).contains(&self.limit) {
-            return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
+            return Err(Error::Parameter { field: "limit", message: "must be from 1 to 500".into() });
         }
         if self.offset < 0 {
-            return Err(Error::Field { field: "offset", message: "must not be negative".into() });
+            return Err(Error::Parameter { field: "offset", message: "must not be negative".into() });
         }
         if self.action.as_deref().is_some_and(|a| a.contains('\0')) {
-            return Err(Error::Field { field: "action", message: "must not hold a NUL character".into() });
+            return Err(Error::Parameter {
+                field: "action",
+                message: "must not hold a NUL character".into(),
+            });
         }
         Ok(())
     }

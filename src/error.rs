@@ -3,6 +3,8 @@
 //! Nothing below `http.rs` and the roles knows a status code: rooms return `Error`, and this file alone says what a
 //! client sees of it. What a person may read is in the variant; everything else goes to the journal, once, here.
 
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -17,7 +19,7 @@ pub enum Error {
     /// The input cannot be used; the sentence says why and what would do.
     #[error("{0}")]
     Invalid(String),
-    /// One named field of a request body or query is wrong. Shape of the answer: `{"detail":[{"loc","msg","type"}]}`.
+    /// One named field of a request's body is wrong. Shape of the answer: `{"detail":[{"loc","msg","type"}]}`.
     #[error("{field}: {message}")]
     Field {
         /// The field, as the client wrote it.
@@ -25,6 +27,17 @@ pub enum Error {
         /// What is wrong with it, as a sentence.
         message: String,
     },
+    /// One named parameter of a request's query is wrong. Answered like `Field`.
+    #[error("{field}: {message}")]
+    Parameter {
+        /// The parameter, as the client wrote it.
+        field: &'static str,
+        /// What is wrong with it, as a sentence.
+        message: String,
+    },
+    /// A part of a request cannot be read at all. Answered like `Field`.
+    #[error("{0}")]
+    Unread(FieldProblem),
     /// Nobody is logged in, or the token is not (any more) valid.
     #[error("{0}")]
     Unauthenticated(&'static str),
@@ -79,15 +92,41 @@ pub enum Detail {
 }
 
 /// What is wrong with one part of a request.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
-    /// The part: `["body", "year"]`.
-    pub loc: Vec<&'static str>,
+    /// The way to the part: `["query", "limit"]`, `["body", "ids", 0]`. First `path`, `query` or `body`.
+    pub loc: Vec<Step>,
     /// What is wrong with it.
     pub msg: String,
-    /// `value_error`
+    /// `value_error`, `missing` or `json_invalid`.
     #[serde(rename = "type")]
     pub kind: &'static str,
+}
+
+/// One step on the way to a part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Step {
+    /// Into the field of this name.
+    Name(String),
+    /// Into the item at this place, from 0.
+    Index(u64),
+}
+
+impl FieldProblem {
+    fn of(part: &str, field: &str, message: &str) -> Self {
+        let loc = [part, field].map(|step| Step::Name(step.into())).into();
+        Self { loc, msg: message.into(), kind: "value_error" }
+    }
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.loc.last() {
+            Some(Step::Name(name)) => write!(f, "{name}: {}", self.msg),
+            _ => f.write_str(&self.msg),
+        }
+    }
 }
 
 /// The result of every room.
@@ -99,7 +138,7 @@ impl Error {
         match self {
             Self::NotFound(_) => "not_found",
             Self::Invalid(_) => "invalid",
-            Self::Field { .. } => "validation",
+            Self::Field { .. } | Self::Parameter { .. } | Self::Unread(_) => "validation",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
             Self::Conflict(_) => "conflict",
@@ -139,7 +178,7 @@ impl Error {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::Field { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Field { .. } | Self::Parameter { .. } | Self::Unread(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -173,10 +212,11 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         let detail = match &self {
-            Self::Field { field, message } => {
-                let (loc, msg) = (vec!["body", *field], message.clone());
-                Detail::Fields(vec![FieldProblem { loc, msg, kind: "value_error" }])
+            Self::Field { field, message } => Detail::Fields(vec![FieldProblem::of("body", field, message)]),
+            Self::Parameter { field, message } => {
+                Detail::Fields(vec![FieldProblem::of("query", field, message)])
             }
+            Self::Unread(problem) => Detail::Fields(vec![problem.clone()]),
             e if status == StatusCode::SERVICE_UNAVAILABLE && e.is_database_away() => {
                 Detail::Sentence("The database is away. Try again in a moment.".into())
             }

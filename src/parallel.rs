@@ -1,4 +1,5 @@
-//! The same work on many files, on several threads: all results at the end, or each as it comes.
+//! Work on files off the threads that answer requests: one thing on a thread of its own; or the same work on many files,
+//! on several threads, all results at the end or each as it comes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,8 +8,18 @@ use std::thread;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::Result;
+
 /// Results that wait to be taken, until the threads wait too.
 const AHEAD: usize = 512;
+
+/// Work on the disk, on a thread that may wait.
+///
+/// # Errors
+/// `Internal` when it panics.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
+}
 
 /// How many threads read at once: more would only wait for the same disk.
 pub fn readers() -> usize {

@@ -120,7 +120,7 @@ async fn backup_history(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<BackupHistory>> {
     if !(1..=100).contains(&query.limit) {
-        return Err(Error::Field { field: "limit", message: "must be from 1 to 100".into() });
+        return Err(Error::Parameter { field: "limit", message: "must be from 1 to 100".into() });
     }
     let backups = record::list(&app.db.get().await?, query.limit).await?;
     Ok(Json(BackupHistory { items: backups.into_iter().map(BackupRun::from).collect() }))

@@ -16,9 +16,9 @@ use super::undo::with_changes;
 use crate::activity;
 use crate::db::{Client, Sql};
 use crate::error::{Error, Result};
-use crate::events::{self, Audience};
 use crate::jobs::{Context, Job, Outcome, Queue};
-use crate::library::{self, Rows, ensure_music_is_there};
+use crate::library::{self, Action, Rows, ensure_music_is_there};
+use crate::parallel::blocking;
 use crate::{app::App, hearts};
 
 /// Carries out all edits that wait.
@@ -257,8 +257,8 @@ async fn record(context: &Context, client: &mut Client, edit: &mut Edit) -> Resu
     let entity = Some((edit.entity.0.as_str(), edit.entity.1));
     activity::record(&tx, edit.edited_by, action, entity, Some(&details), None).await?;
     let artist_ids: Vec<i64> = after.artists.iter().map(|a| a.id).collect();
-    let updated = json!({ "album_ids": album_ids, "artist_ids": artist_ids });
-    events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
+    let more = json!({ "album_ids": album_ids, "artist_ids": artist_ids });
+    library::tell_updated(&tx, entity, Action::Updated, more).await?;
     edit.recorded(&tx).await?;
     Ok(tx.commit().await?)
 }
@@ -314,8 +314,4 @@ async fn conclude(context: &Context, client: &mut Client, edit: &mut Edit) -> Re
     edit.end(client, None).await?;
     tracing::info!(edit_id = edit.id, files = edit.plan.files.len(), "edited {}", edit.title);
     Ok(None)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
 }

@@ -22,12 +22,11 @@ use crate::app::App;
 use crate::auth::{Client, User};
 use crate::db::Sql;
 use crate::error::{Error, Problem, Result};
-use crate::events::{self, Audience};
 use crate::files;
 use crate::hearts;
 use crate::input::Path;
 use crate::jobs::{self, Context, End, Job, Outcome, Queue};
-use crate::library::{self, Sitter, ensure_music_is_there, file_numbered, free_name};
+use crate::library::{self, Action, Sitter, ensure_music_is_there, file_numbered, free_name};
 use crate::picture;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -373,7 +372,7 @@ async fn tell(
     who: Option<i64>,
     address: Option<&str>,
 ) -> Result<()> {
-    let (entity, updated) = match place.sitter {
+    let (entity, more) = match place.sitter {
         Sitter::Album(id) => {
             // The name may be the same, and the file another one.
             hearts::relink_album(tx, id).await?;
@@ -384,6 +383,5 @@ async fn tell(
     let action = if is_upload { "artwork_uploaded" } else { "artwork_restored" };
     let details = json!({ "title": place.title });
     activity::record(tx, who, action, Some(entity), Some(&details), address).await?;
-    events::publish(tx, "library:updated", Audience::Everyone, &updated).await?;
-    Ok(())
+    library::tell_updated(tx, Some(entity), Action::Updated, more).await
 }

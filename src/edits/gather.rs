@@ -12,6 +12,7 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::library::{AlbumRow, ArtistRow, Rows, identity_key};
+use crate::parallel::blocking;
 
 const ALBUM_OF_TRACK: &str = "select album_id from track where id = $1";
 const ALBUMS_OF_ARTIST: &str = "select id from album where artist_id = $1 order by id";
@@ -260,8 +261,4 @@ impl Ground for Disk {
         folder == "artists"
             || self.albums.iter().any(|(id, path)| path.starts_with(&beneath) && !albums.contains(id))
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
 }

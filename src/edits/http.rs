@@ -21,7 +21,7 @@ use super::{Asked, ask, preview};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Problem, Result};
-use crate::input::{Json, Path, Query};
+use crate::input::{self, Json, Path, Query};
 
 /// How long an answer waits for the files.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -128,7 +128,7 @@ async fn edit_albums(
         return Err(Error::Field { field: "ids", message: format!("must name 1 to {MAX_ALBUMS} albums") });
     }
     let change: AlbumChange = serde_json::from_value(Value::Object(several.change))
-        .map_err(|e| Error::Field { field: "body", message: e.to_string() })?;
+        .map_err(|e| Error::Unread(input::problem("body", &e.to_string())))?;
     let request = Request::Albums { ids: several.ids, change: change.check()? };
     carry_out(&app, &user, request, &how, "updated").await
 }
@@ -273,11 +273,11 @@ async fn list_edits(
     Query(which): Query<Which>,
 ) -> Result<axum::Json<Journal>> {
     if which.entity.as_deref().is_some_and(|e| !["artist", "album", "track"].contains(&e)) {
-        return Err(Error::Field { field: "entity", message: "must be artist, album or track".into() });
+        return Err(Error::Parameter { field: "entity", message: "must be artist, album or track".into() });
     }
     let limit = which.limit.unwrap_or(50);
     if !(1..=MAX_ENTRIES).contains(&limit) {
-        return Err(Error::Field { field: "limit", message: format!("must be from 1 to {MAX_ENTRIES}") });
+        return Err(Error::Parameter { field: "limit", message: format!("must be from 1 to {MAX_ENTRIES}") });
     }
     let wanted = Wanted {
         entity_type: which.entity.as_deref(),

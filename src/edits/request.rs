@@ -46,7 +46,7 @@ pub enum Request {
     },
 }
 
-/// Fields that are not given stay; `null` or blank takes the value away where there may be none.
+/// Fields that are not given, or are `null`, stay; a blank text (a year of 0) takes the value away where there may be none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlbumChange {
@@ -147,7 +147,7 @@ impl AlbumChange {
     pub fn check(self) -> Result<Self> {
         Ok(Self {
             title: required("title", self.title)?,
-            year: self.year.map(|y| within("year", y, 1000, 9999)).transpose()?,
+            year: year(self.year)?,
             genre: optional("genre", self.genre)?,
             label: optional("label", self.label)?,
             artist: required("artist", self.artist)?,
@@ -187,6 +187,18 @@ impl ArtistChange {
 /// Not given; taken away; or a value.
 pub type Given<T> = Option<Option<T>>;
 
+/// As a client says it: clients of the first version send `null` for what they do not change.
+fn said<T>(value: Given<T>) -> Option<T> {
+    value.flatten()
+}
+
+fn year(value: Given<i32>) -> Result<Given<i32>> {
+    match said(value) {
+        Some(0) => Ok(Some(None)),
+        other => within("year", other, 1000, 9999).map(|year| year.map(Some)),
+    }
+}
+
 fn required(field: &'static str, value: Given<String>) -> Result<Given<String>> {
     let checked = optional(field, value)?;
     if checked == Some(None) {
@@ -196,7 +208,7 @@ fn required(field: &'static str, value: Given<String>) -> Result<Given<String>> 
 }
 
 fn optional(field: &'static str, value: Given<String>) -> Result<Given<String>> {
-    value.map(|v| v.map_or(Ok(None), |v| text(field, &v))).transpose()
+    said(value).map(|v| text(field, &v)).transpose()
 }
 
 /// A name that can be seen: what is only blanks, controls and invisible marks is none.
@@ -229,10 +241,7 @@ fn within(field: &'static str, value: Option<i32>, from: i32, to: i32) -> Result
 }
 
 fn number(field: &'static str, value: Given<i32>, from: i32, to: i32) -> Result<Given<i32>> {
-    if value == Some(None) {
-        return Err(Error::Field { field, message: "must not be empty".into() });
-    }
-    value.map(|n| within(field, n, from, to)).transpose()
+    Ok(within(field, said(value), from, to)?.map(Some))
 }
 
 fn shaped(
@@ -266,10 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn null_takes_away_and_nothing_leaves() {
-        let change = album(json!({"title": " ÷ ", "year": null, "genre": "  "})).unwrap();
+    fn a_blank_takes_away_and_null_leaves() {
+        let change = album(json!({"title": " ÷ ", "year": 0, "genre": "  ", "label": null})).unwrap();
         assert_eq!(change.title, Some(Some("÷".into())));
         assert_eq!((&change.year, &change.genre, &change.label), (&Some(None), &Some(None), &None));
+        let nulls = json!({"title": null, "year": null, "genre": null, "label": null, "barcode": null});
+        assert_eq!(album(nulls).unwrap(), AlbumChange::default());
         let kept = serde_json::to_value(&change).unwrap();
         assert_eq!(kept, json!({"title": "÷", "year": null, "genre": null}));
         assert_eq!(serde_json::from_value::<AlbumChange>(kept).unwrap(), change);
@@ -280,7 +291,6 @@ mod tests {
         for (body, wrong) in [
             (json!({"title": " "}), "title"),
             (json!({"title": "\u{200b}\u{feff}"}), "title"),
-            (json!({"title": null}), "title"),
             (json!({"title": "a\nb"}), "title"),
             (json!({"title": "x".repeat(1001)}), "title"),
             (json!({"year": 73}), "year"),
@@ -294,10 +304,8 @@ mod tests {
         }
         let track = |body| serde_json::from_value::<TrackChange>(body).unwrap().check();
         assert!(matches!(track(json!({"disc_number": 0})), Err(Error::Field { field: "disc_number", .. })));
-        assert!(matches!(
-            track(json!({"track_number": null})),
-            Err(Error::Field { field: "track_number", .. })
-        ));
+        let nulls = track(json!({"title": "x", "track_number": null, "disc_number": null})).unwrap();
+        assert_eq!((nulls.track_number, nulls.disc_number), (None, None));
         let isrc = track(json!({"isrc": "gb-ayk-05-00123"})).unwrap().isrc;
         assert_eq!(isrc, Some(Some("GBAYK0500123".into())));
         let artist = ArtistChange { name: " \t".into(), ..ArtistChange::default() };

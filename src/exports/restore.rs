@@ -25,6 +25,7 @@ use crate::hearts::{self, Loved};
 use crate::imports::{self, Known, KnownTrack, require_library};
 use crate::jobs::{Context, Job, Outcome, Queue};
 use crate::library::{self, AlbumProvenance, TrackProvenance};
+use crate::parallel::blocking;
 
 /// How often to look whether the imports have ended.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -472,8 +473,4 @@ fn copy_one(
     }
     set_modified(&written, source.metadata().and_then(|m| m.modified()));
     written.sync_all().map_err(Trouble::Drive)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| anyhow::Error::from(e).into())
 }

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::files::{self, text_to_path};
 use crate::jobs::Context;
 use crate::library::ensure_music_is_there;
+use crate::parallel::blocking;
 use crate::process::Failed;
 
 /// What a drive must have more than the files need: folders, playlists, the manifest.
@@ -61,11 +62,6 @@ pub struct Work<'c> {
     started: Instant,
     written_bytes: i64,
     told: Instant,
-}
-
-/// Work on the disk, off the runtime's threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Done<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Halt::Error(anyhow::Error::from(e).into()))
 }
 
 impl<'c> Work<'c> {

@@ -19,6 +19,7 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::jobs::{Context, Job, Outcome, Queue};
 use crate::library::ensure_music_is_there;
+use crate::parallel::blocking;
 
 /// How many albums are worked on between two looks at the clock and the stop sign.
 const BATCH: i64 = 100;
@@ -225,15 +226,15 @@ impl Batch {
     /// Looks, notes, does, and notes what was done.
     async fn settle(mut self, context: &Context, report: &mut Report) -> Result<()> {
         let music = context.app.music().to_owned();
-        let mut surveyed = blocking(move || self.survey(&music)).await?;
+        let mut surveyed = blocking(move || self.survey(&music)).await??;
         surveyed.let_go_of_known(context).await?;
         surveyed.note_intents(context).await?;
         let music = context.app.music().to_owned();
         let done = blocking(move || {
             surveyed.carry_out(&music)?;
-            Ok(surveyed)
+            io::Result::Ok(surveyed)
         })
-        .await?;
+        .await??;
         done.record(context).await?;
         done.count_into(report);
         Ok(())
@@ -488,13 +489,5 @@ impl Survey {
         }
         report.foreign.truncate(MAX_NAMED);
         report.last.truncate(MAX_NAMED);
-    }
-}
-
-/// Work on the disk, off the threads that answer requests.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
-        Err(panic) => Err(Error::Internal(anyhow::Error::new(panic).context("looking at a user's folder"))),
     }
 }

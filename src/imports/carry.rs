@@ -16,6 +16,7 @@ use crate::db::{Client, Sql};
 use crate::error::Result;
 use crate::files::text_to_path;
 use crate::jobs::{Context, Outcome};
+use crate::parallel::blocking;
 
 /// Until somebody has made room, or has given us the right to read.
 pub(super) const NEEDS_A_PERSON: Duration = Duration::from_secs(30);
@@ -244,9 +245,4 @@ fn no_plan() -> anyhow::Error {
 /// The text of a value in a row that was kept as JSON.
 pub(super) fn text_in(row: &Value, name: &str) -> Option<String> {
     row.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
-/// Work on the disk, off the runtime's threads; a panic in it is an error.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
 }

@@ -15,10 +15,9 @@ use super::subject::{Standing, Subject};
 use super::verdict::{self, Approval};
 use crate::db::{Client, Sql};
 use crate::error::{Error, Result};
-use crate::events::{self, Audience};
 use crate::integrations::{Trouble, acoustid, musicbrainz};
 use crate::jobs::{Context, Job, Outcome, Queue};
-use crate::library::{self, Known};
+use crate::library::{self, Action, Known};
 
 /// Until an import that is on its way has arrived.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
@@ -373,8 +372,8 @@ impl Enrich {
         {
             filled = library::complete(&tx, album_id, &known).await?;
             if filled > 0 {
-                let told = json!({"album_ids": [album_id]});
-                events::publish(&tx, "library:updated", Audience::Everyone, &told).await?;
+                let more = json!({"album_ids": [album_id]});
+                library::tell_updated(&tx, Some(("album", album_id)), Action::Updated, more).await?;
             }
         } else if may_go_on(context, subject, found, confidence) {
             job_id = Some(verdict::approve(&tx, self.import_id, &Approval::default()).await?);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::carry::{NEEDS_A_PERSON, SOON, blocking};
+use super::carry::{NEEDS_A_PERSON, SOON};
 use super::decide::{Case, Decision, decide};
 use super::draw::{Drawn, Taken};
 use super::identify::{Identified, identify, missing_tracks, summary, tells_total};
@@ -25,6 +25,7 @@ use crate::error::Result;
 use crate::files::{self, path_to_text, safe_component};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::library::{self, ExistingAlbum, TwinQuery, identity_key};
+use crate::parallel::blocking;
 
 /// A folder is to be taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

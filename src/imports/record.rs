@@ -21,7 +21,7 @@ use crate::events::{self, Audience};
 use crate::files::text_to_path;
 use crate::hearts;
 use crate::jobs::{self, Context};
-use crate::library::{self, NewAlbum, NewTrack, Replaced, quality_display};
+use crate::library::{self, Action, NewAlbum, NewTrack, Replaced, quality_display};
 use crate::trash;
 
 /// What became of the rows.
@@ -88,9 +88,9 @@ async fn tell_imported(
         "artist_name": album.artist, "source": import.source,
     });
     events::publish(tx, "import:complete", Audience::Everyone, &told).await?;
-    let updated = json!({"album_ids": [recorded.album_id], "artist_ids": [recorded.artist_id]});
-    events::publish(tx, "library:updated", Audience::Everyone, &updated).await?;
-    Ok(())
+    let action = if recorded.is_new { Action::Created } else { Action::Updated };
+    let more = json!({"album_ids": [recorded.album_id], "artist_ids": [recorded.artist_id]});
+    library::tell_updated(tx, Some(("album", recorded.album_id)), action, more).await
 }
 
 /// What can wait until the music is where it belongs: listening to it, and asking catalogues about it.
@@ -219,8 +219,7 @@ pub async fn end(
         activity::record(&tx, import.requested_by, &action, None, Some(&details), None).await?;
     }
     if plan.ending == Ending::Review {
-        let told = tx.row(SUGGESTED, &[&import.id]).await?.get::<_, Value>(0);
-        events::publish(&tx, "import:review", Audience::Admins, &told).await?;
+        tell_review(&tx, import.id).await?;
         ask_around(context, &tx, import.id).await?;
     }
     Ok(tx.commit().await?)
@@ -282,6 +281,13 @@ const SUGGESTED: &str =
     "select jsonb_build_object('review_id', id, 'path', path, 'suggested_artist', suggested_artist,
         'suggested_album', suggested_album, 'confidence', confidence, 'reason', reason)
     from import where id = $1";
+
+/// Tells the admins that an import waits for a person.
+pub(super) async fn tell_review(tx: &impl Sql, import_id: i64) -> Result<()> {
+    let told = tx.row(SUGGESTED, &[&import_id]).await?.get::<_, Value>(0);
+    events::publish(tx, "import:review", Audience::Admins, &told).await?;
+    Ok(())
+}
 
 /// What a person may want to know of an import that ended well.
 fn notes(plan: &Plan, left: &[String]) -> Option<String> {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::record::tell_review;
 use super::{inbox, require_library};
 use crate::audio;
 use crate::db::Sql;
 use crate::error::{Error, Result};
-use crate::events::{self, Audience};
 use crate::files::{safe_component, text_to_path};
 use crate::jobs::{Context, Job, Outcome, Queue};
 use crate::trash::{self, Entry, State};
@@ -56,10 +56,7 @@ impl Job for ReturnFromTrash {
         context.hold(&tx).await?;
         let import_id = waits_again(&tx, &entry, &folder).await?;
         trash::forget(&tx, &entry.path).await?;
-        let told = json!({
-            "review_id": import_id, "path": folder, "suggested_artist": entry.artist, "suggested_album": entry.title,
-        });
-        events::publish(&tx, "import:review", Audience::Admins, &told).await?;
+        tell_review(&tx, import_id).await?;
         tx.commit().await?;
         tracing::info!(trash_id = entry.id, folder, "back from the trash: it waits for a person");
         let outcome = json!({

@@ -28,6 +28,8 @@ pub(super) const STATUSES: &[(&str, &str)] = &[
     ("rejected", "rejected"),
     ("failed", "failed"),
     ("duplicate", "duplicate"),
+    // Clients of the first version ask for it; what a person names is approved here, and nothing is ever in this state.
+    ("manual", "manual"),
 ];
 
 /// Our state for a word of the API.
@@ -36,8 +38,8 @@ pub(super) const STATUSES: &[(&str, &str)] = &[
 /// `Field` when there is no such word.
 pub fn state_of(status: &str) -> Result<&'static str> {
     let found = STATUSES.iter().find(|(word, _)| *word == status).map(|(_, state)| *state);
-    let message = "one of pending, approved, rejected, failed, duplicate";
-    found.ok_or_else(|| Error::Field { field: "status", message: message.into() })
+    let message = "must be one of pending, approved, rejected, manual, failed, duplicate";
+    found.ok_or_else(|| Error::Parameter { field: "status", message: message.into() })
 }
 
 /// An import that waits for a person, or has, as the first version's clients know it.

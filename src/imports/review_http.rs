@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::{Admin, User};
 use crate::db::{Sql, Transaction};
 use crate::error::{Error, Problem, Result};
-use crate::input::{Path, Query};
+use crate::input::{self, Path, Query};
 use crate::jobs::{self, End};
 use crate::library::ensure_music_is_there;
 
@@ -50,7 +50,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Which {
-    /// `pending` (when it is not said), `approved`, `rejected`, `failed` or `duplicate`.
+    /// `pending` (when it is not said), `approved`, `rejected`, `failed` or `duplicate`; `manual`, as the first version had it,
+    /// is always empty.
     status: Option<String>,
     /// Older than the one of this id.
     before: Option<i64>,
@@ -65,7 +66,7 @@ impl Which {
         if (1..=MAX_LIMIT).contains(&limit) {
             return Ok(limit);
         }
-        Err(Error::Field { field: "limit", message: format!("must be from 1 to {MAX_LIMIT}") })
+        Err(Error::Parameter { field: "limit", message: format!("must be from 1 to {MAX_LIMIT}") })
     }
 }
 
@@ -154,10 +155,7 @@ fn year(year: Option<i32>) -> Result<Option<i32>> {
 }
 
 fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T> {
-    if bytes.trim_ascii().is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(bytes).map_err(|e| Error::Field { field: "body", message: e.to_string() })
+    Ok(input::optional_json(bytes)?.unwrap_or_default())
 }
 
 /// Where a decision has led.
@@ -312,11 +310,12 @@ mod tests {
             (r#"{"artist":"a\u0000b"}"#, "artist"),
             (r#"{"album":"a\nb"}"#, "album"),
             (r#"{"year":0}"#, "year"),
-            (r#"{"when_there":"x"}"#, "body"),
         ] {
             let words =
                 body::<Words>(&Bytes::copy_from_slice(sent.as_bytes())).and_then(|w| w.check(Some(1)));
             assert!(matches!(words, Err(Error::Field { field: f, .. }) if f == field), "{sent}");
         }
+        let unread = body::<Words>(&Bytes::from_static(br#"{"when_there":"x"}"#)).unwrap_err();
+        assert!(matches!(&unread, Error::Unread(_)) && unread.to_string().contains("when_there"), "{unread}");
     }
 }

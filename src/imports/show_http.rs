@@ -43,7 +43,7 @@ async fn list_imports(
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<Shown>>> {
     if !(1..=200).contains(&which.limit) {
-        return Err(Error::Field { field: "limit", message: "must be from 1 to 200".into() });
+        return Err(Error::Parameter { field: "limit", message: "must be from 1 to 200".into() });
     }
     let requested_by = (!user.is_admin).then_some(user.id);
     let asked = Asked { state: which.state, requested_by, before: which.before, limit: which.limit };

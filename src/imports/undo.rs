@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio_postgres::Row;
 
 use super::plan::{Filing, Plan};
+use super::record::tell_review;
 use super::returned::{free_review_folder, told};
 use super::verdict::{Verdict, put_back, reject};
 use super::{inbox, require_library};
@@ -19,7 +20,6 @@ use crate::activity;
 use crate::db::{Client, Sql};
 use crate::edits::{self, TakenBack};
 use crate::error::{Error, Result};
-use crate::events::{self, Audience};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 use crate::trash::{self, Delete, Entry, File, Restore, Thing};
 
@@ -238,8 +238,7 @@ impl UndoApproval {
         }
         let details = serde_json::json!({"import_id": self.import_id, "path": folder});
         activity::record(&tx, self.by, "import_undone", None, Some(&details), None).await?;
-        let told = serde_json::json!({"review_id": self.import_id, "path": folder});
-        events::publish(&tx, "import:review", Audience::Admins, &told).await?;
+        tell_review(&tx, self.import_id).await?;
         Ok(tx.commit().await?)
     }
 }

@@ -21,7 +21,7 @@ use crate::answer::Started;
 use crate::app::App;
 use crate::auth::{Admin, Client};
 use crate::error::{Error, Problem, Result};
-use crate::input::{Path, Query};
+use crate::input::{self, Path, Query};
 use crate::jobs::{self, End};
 
 /// How long an answer waits for the worker.
@@ -72,7 +72,7 @@ fn one_hundred() -> i64 {
     responses((status = 200, body = Damages)))]
 async fn list_damages(State(app): State<App>, _: Admin, Query(page): Query<Page>) -> Result<Json<Damages>> {
     if !(1..=500).contains(&page.limit) {
-        return Err(Error::Field { field: "limit", message: "must be from 1 to 500".into() });
+        return Err(Error::Parameter { field: "limit", message: "must be from 1 to 500".into() });
     }
     let items = damages(&app, page.before, None, page.limit).await?;
     let next = items.last().filter(|_| items.len() as i64 == page.limit).map(|d| d.id);
@@ -97,19 +97,14 @@ enum Much {
 
 /// Reads files again and holds them against their checksums: everything, this night's part, or some tracks.
 #[utoipa::path(post, path = "/admin/integrity/verify", tag = "integrity", extensions(("x-role" = json!("admin"))),
-    request_body = Option<Which>, responses((status = 202, body = Started)))]
+    request_body = Option<Which>, responses((status = 200, body = Started)))]
 async fn verify_files(
     State(app): State<App>,
     admin: Admin,
     from: Client,
     body: Bytes,
-) -> Result<(StatusCode, Json<Started>)> {
-    let which: Option<Which> = if body.is_empty() {
-        None
-    } else {
-        serde_json::from_slice(&body).map_err(|e| Error::Field { field: "body", message: e.to_string() })?
-    };
-    let scope = match which {
+) -> Result<Json<Started>> {
+    let scope = match input::optional_json(&body)? {
         Some(Which { ids: Some(ids), .. }) => Scope::Tracks(ids),
         Some(Which { scope: Some(Much::Slice), .. }) => Scope::Slice,
         _ => Scope::All,
@@ -128,7 +123,7 @@ async fn verify_files(
     )
     .await?;
     tx.commit().await?;
-    Ok((StatusCode::ACCEPTED, Json(Started::job(id))))
+    Ok(Json(Started::job(id)))
 }
 
 /// Brings a good copy back, if there is one.

@@ -19,11 +19,11 @@ use crate::app::App;
 use crate::audio::{self, Digest};
 use crate::db::Sql;
 use crate::error::{Error, Result};
-use crate::events::{self, Audience};
 use crate::files;
 use crate::imports::Adopt;
 use crate::jobs::{self, Context, Job, Outcome, Queue};
-use crate::library::{self, Ending, RenewedFile};
+use crate::library::{self, Action, Ending, RenewedFile};
+use crate::parallel::blocking;
 use crate::trash;
 
 /// Put a good copy in the place of a damaged file.
@@ -117,7 +117,7 @@ impl Job for Repair {
         let music = app.music().to_owned();
         let (patient, found) = blocking(move || {
             let found = patient.remedy(&music, &ways);
-            Ok((patient, found))
+            (patient, found)
         })
         .await?;
         let Some((way, good, digest)) = found else {
@@ -129,7 +129,7 @@ impl Job for Repair {
         };
         self.entrust_to_trash(context, &patient).await?;
         let (music, path, id) = (app.music().to_owned(), patient.path.clone(), self.damage_id);
-        let modified = blocking(move || replace(&music, &path, id, &good)).await?;
+        let modified = blocking(move || replace(&music, &path, id, &good)).await??;
         self.record(context, &patient, &way, digest, modified).await
     }
 }
@@ -202,13 +202,7 @@ impl Repair {
         let details = json!({"path": patient.path, "kind": patient.kind, "from": way, "artist": patient.artist, "title": patient.album});
         let entity = Some(("track", patient.track_id));
         activity::record(&tx, self.requested_by, "file_repaired", entity, Some(&details), None).await?;
-        events::publish(
-            &tx,
-            "library:updated",
-            Audience::Everyone,
-            &json!({"album_ids": [patient.album_id]}),
-        )
-        .await?;
+        tell(&tx, &patient).await?;
         tx.commit().await?;
         tracing::info!(
             damage_id = self.damage_id,
@@ -252,8 +246,10 @@ fn replace(music: &Path, path: &str, damage_id: i64, good: &Path) -> io::Result<
     Ok((found.len() as i64, modified.unwrap_or(jiff::Timestamp::UNIX_EPOCH)))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)??)
+/// Whoever shows the track looks at it again.
+async fn tell(tx: &impl Sql, patient: &Patient) -> Result<()> {
+    let more = json!({"album_ids": [patient.album_id]});
+    library::tell_updated(tx, Some(("track", patient.track_id)), Action::Updated, more).await
 }
 
 /// Takes the file as it is now: its tags and audio are read anew; one that is missing leaves the library.
@@ -284,8 +280,7 @@ pub async fn accept(app: &App, damage_id: i64, who: Option<i64>, address: Option
         json!({"path": patient.path, "kind": patient.kind, "artist": patient.artist, "title": patient.album});
     let entity = Some(("track", patient.track_id));
     activity::record(&tx, who, "damage_accepted", entity, Some(&details), address).await?;
-    events::publish(&tx, "library:updated", Audience::Everyone, &json!({"album_ids": [patient.album_id]}))
-        .await?;
+    tell(&tx, &patient).await?;
     tx.commit().await?;
     Ok(json!({"status": "accepted", "track_id": patient.track_id, "job_id": job_id}))
 }

@@ -138,14 +138,14 @@ async fn list_jobs(State(app): State<App>, _: Admin, Query(which): Query<Which>)
     let given = |text: Option<String>| text.filter(|t| !t.is_empty() && !t.contains('\0'));
     let (state, queue, kind) = (given(which.state), given(which.queue), given(which.kind));
     if state.as_deref().is_some_and(|s| !STATES.contains(&s)) {
-        return Err(Error::Field {
+        return Err(Error::Parameter {
             field: "state",
             message: format!("must be one of {}", STATES.join(", ")),
         });
     }
     let limit = which.limit.unwrap_or(50);
     if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(Error::Field { field: "limit", message: format!("must be from 1 to {MAX_LIMIT}") });
+        return Err(Error::Parameter { field: "limit", message: format!("must be from 1 to {MAX_LIMIT}") });
     }
     let before = which.before.unwrap_or(i64::MAX);
     let rows = app.db.get().await?.rows(LIST, &[&before, &state, &queue, &kind, &limit]).await?;

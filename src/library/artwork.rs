@@ -78,7 +78,7 @@ async fn picture(
     missing: &'static str,
 ) -> Result<Response> {
     if size.size.is_some_and(|s| !THUMBNAIL_PIXELS.contains(&s)) {
-        return Err(Error::Field { field: "size", message: "must be 200 or 600".into() });
+        return Err(Error::Parameter { field: "size", message: "must be 200 or 600".into() });
     }
     let row = app.db.get().await?.maybe_row(sql, &[&id]).await?.ok_or(Error::NotFound(missing))?;
     let path: &str = row.get::<_, Option<&str>>(0).ok_or(Error::NotFound("Artwork not found"))?;

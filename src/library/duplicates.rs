@@ -54,7 +54,7 @@ impl Why {
     pub fn named(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|why| why.name() == name);
         let message = "must be essence, recording, isrc or maybe";
-        found.ok_or_else(|| Error::Field { field: "why", message: message.into() })
+        found.ok_or_else(|| Error::Parameter { field: "why", message: message.into() })
     }
 
     fn next(self) -> Option<Self> {

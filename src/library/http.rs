@@ -117,7 +117,7 @@ impl SearchQuery {
             Some(q) if q.contains('\0') => "must not hold a NUL character",
             Some(q) => return Ok(q),
         };
-        Err(Error::Field { field: "q", message: message.into() })
+        Err(Error::Parameter { field: "q", message: message.into() })
     }
 
     fn limit(&self) -> Result<usize> {
@@ -148,7 +148,7 @@ async fn search_all(
     let (typed, limit) = (query.typed()?, query.limit()?);
     let kinds = match query.r#type.as_deref() {
         None | Some("all") => vec![Kind::Artist, Kind::Album, Kind::Track],
-        Some(name) => vec![kind(name).ok_or_else(|| Error::Field {
+        Some(name) => vec![kind(name).ok_or_else(|| Error::Parameter {
             field: "type",
             message: "must be all, artist, album or track".into(),
         })?],
@@ -166,8 +166,10 @@ async fn search_unified(
 ) -> Result<Response> {
     let (typed, limit) = (query.typed()?, query.limit()?);
     let name = query.r#type.as_deref().unwrap_or("album");
-    let kind = kind(name)
-        .ok_or_else(|| Error::Field { field: "type", message: "must be artist, album or track".into() })?;
+    let kind = kind(name).ok_or_else(|| Error::Parameter {
+        field: "type",
+        message: "must be artist, album or track".into(),
+    })?;
     let client = app.db.get().await?;
     let found = search::search(&client, user.id, typed, &[kind], limit).await?;
     let local = search::unified(&client, &found).await?;

@@ -20,6 +20,7 @@ mod lookup;
 mod mount;
 mod naming;
 mod new;
+mod news;
 mod page;
 mod provenance;
 mod read_essences;
@@ -53,6 +54,7 @@ pub use lookup::{
 pub use mount::ensure_music_is_there;
 pub use naming::{identity_key, quality_display, search_terms, sort_key};
 pub use new::{NewAlbum, NewTrack};
+pub use news::{Action, tell_updated};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
 pub use provenance::{AlbumProvenance, TrackProvenance, restore_provenance};
 pub use read_essences::ReadEssences;

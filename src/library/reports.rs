@@ -61,7 +61,8 @@ async fn duplicate_tracks(
 ) -> Result<Response> {
     let limit = query.limit()?;
     let why = query.why.as_deref().filter(|w| !w.is_empty()).map(Why::named).transpose()?;
-    let not_ours = || Error::Field { field: "cursor", message: "is not one that this server gave".into() };
+    let not_ours =
+        || Error::Parameter { field: "cursor", message: "is not one that this server gave".into() };
     let from = match Cursor::of_query(query.cursor.as_deref())? {
         Some(cursor) => Place::parse(&cursor.key).ok_or_else(not_ours)?,
         None => Place::start_of(why.unwrap_or(Why::ALL[0])),

@@ -20,6 +20,7 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::jobs::{Context, Job, Outcome, Queue};
+use crate::parallel::blocking;
 use crate::picture::{self, THUMBNAIL_PIXELS};
 
 /// Where they lie, relative to MUSIC_PATH.
@@ -277,8 +278,4 @@ async fn forget(app: &App) -> Result<usize> {
     })
     .await?;
     Ok(count)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?)
 }

@@ -171,7 +171,7 @@ struct Wanted {
     music_library: Option<String>,
     /// Must be what it is.
     music_users: Option<String>,
-    /// All others: text, numbers, true or false; for a secret null forgets it.
+    /// All others: text, numbers, true or false. Null changes nothing; an empty text forgets a secret.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     others: BTreeMap<String, Value>,
@@ -201,7 +201,11 @@ async fn change_settings(
         unmoved(&app, name, given.as_deref(), folder)?;
     }
     let (mut changes, mut secrets) = (Vec::new(), Vec::new());
-    for (name, value) in wanted.others {
+    // Clients of the first version send null for what they do not change.
+    for (name, value) in wanted.others.into_iter().filter(|(_, value)| !value.is_null()) {
+        if is_shown_email(&name, &value, &app.settings) {
+            continue;
+        }
         if let Some(secret) = secret(&name) {
             secrets.push(new_secret(secret, &name, &value)?);
         } else if let Some(key) = setting(&name) {
@@ -228,6 +232,11 @@ async fn change_settings(
     Ok(Json(SettingsChanged { status: "updated", restart: units }))
 }
 
+/// What `GET` shows of the address, sent back as it was: that is no address.
+fn is_shown_email(name: &str, value: &Value, settings: &Settings) -> bool {
+    name == "qobuz_email" && value.as_str() == Some(&masked(&settings.qobuz.email))
+}
+
 fn setting(name: &str) -> Option<&'static Key> {
     NAMES.iter().find(|(theirs, _)| *theirs == name).map_or_else(|| key(name), |(_, ours)| key(ours))
 }
@@ -239,14 +248,13 @@ fn secret(name: &str) -> Option<&'static Secret> {
 
 fn new_secret(secret: &'static Secret, name: &str, value: &Value) -> Result<NewSecret> {
     let value = match value {
-        Value::Null => None,
         Value::String(text) if text.is_empty() => None,
         Value::String(text) if text.len() <= 4096 && !text.contains(['\0', '\n', '\r']) => {
             Some(text.as_str().into())
         }
         _ => {
             return Err(Error::Invalid(format!(
-                "{name}: It must be one line of text, or null to forget it."
+                "{name}: It must be one line of text; an empty one forgets it."
             )));
         }
     };

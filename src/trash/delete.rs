@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::disk::{self, Found};
 use super::entry::{self, Beginning, Deleted, Entry, File, Kind};
 use super::places::name_in_entry;
-use super::{blocking, wait_for_music};
+use super::wait_for_music;
 use crate::activity;
 use crate::app::App;
 use crate::db::{Sql, Transaction};
@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::events::{self, Audience};
 use crate::files::{path_to_text, text_to_path};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
-use crate::library::{self, Standing};
+use crate::library::{self, Action, Standing};
+use crate::parallel::blocking;
 
 /// Until an import into the same folder is through.
 const SOON: Duration = Duration::from_millis(500);
@@ -180,7 +181,7 @@ impl Delete {
                 Planned::Later => return Ok(Ended::Later),
             };
             let (at, filled) = (music.clone(), entry.clone());
-            blocking(move || fill(&at, &filled)).await?;
+            blocking(move || fill(&at, &filled)).await??;
             if self.record(context, &entry, album_id, only).await? {
                 disk::here("recorded", &music)?;
                 return Ok(Ended::Kept(entry.id));
@@ -307,8 +308,8 @@ impl Delete {
         let entity = entity.1.map(|id| (entity.0, id));
         activity::record(tx, self.by, "delete", entity, Some(&details), self.address.as_deref()).await?;
         let ids = |id: Option<i64>| id.map_or(json!([]), |id| json!([id]));
-        let updated = json!({"album_ids": ids(album_id), "artist_ids": ids(artist_id), "deleted": is_whole});
-        events::publish(tx, "library:updated", Audience::Everyone, &updated).await?;
+        let more = json!({"album_ids": ids(album_id), "artist_ids": ids(artist_id), "deleted": is_whole});
+        library::tell_updated(tx, entity, Action::Deleted, more).await?;
         let notification = json!({
             "title": if is_whole { "Album Deleted" } else { "Track Deleted" },
             "message": format!("'{}' by {} is in the trash now; an admin can bring it back", entry.title, artist.unwrap_or("?")),
@@ -435,7 +436,7 @@ impl Shelf {
             return Ok(Vec::new());
         }
         let (music, folder) = (app.music().to_owned(), PathBuf::from(&self.folder));
-        let found = blocking(move || disk::files_in(&music, &folder)).await?;
+        let found = blocking(move || disk::files_in(&music, &folder)).await??;
         let paths: Vec<PathBuf> = found.iter().map(|f| text_to_path(&f.path)).collect();
         let folders: BTreeSet<&Path> = paths
             .iter()

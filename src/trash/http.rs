@@ -89,7 +89,10 @@ struct ListQuery {
 async fn trash(State(app): State<App>, _: Admin, Query(query): Query<ListQuery>) -> Result<Response> {
     let kind = query.kind.as_deref().filter(|k| !k.is_empty());
     if kind.is_some_and(|k| !["replaced", "deleted", "duplicate"].contains(&k)) {
-        return Err(Error::Field { field: "kind", message: "must be replaced, deleted or duplicate".into() });
+        return Err(Error::Parameter {
+            field: "kind",
+            message: "must be replaced, deleted or duplicate".into(),
+        });
     }
     let limit = library::number("limit", query.limit.as_deref(), 1, 100)?.unwrap_or(50);
     let before = Cursor::of_query(query.cursor.as_deref())?.map(|cursor| cursor.id);

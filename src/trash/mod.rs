@@ -43,12 +43,3 @@ async fn wait_for_music(app: &App) -> Result<Option<Outcome>> {
         Err(error) => Err(error),
     }
 }
-
-/// Work on the disk, off the runtime's threads; a panic in it is an error.
-async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T>
-where
-    T: Send + 'static,
-    E: Into<Error> + Send + 'static,
-{
-    tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?.map_err(Into::into)
-}

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use super::disk::{self, Found};
 use super::entry::{self, Entry, File, Kind, NewEntry};
-use super::{blocking, restore, wait_for_music};
+use super::{restore, wait_for_music};
 use crate::activity;
 use crate::app::App;
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
+use crate::parallel::blocking;
 
 /// A folder of the trash without a row is left alone for so long: an import may be about to write its row.
 const UNTOUCHED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -107,7 +108,7 @@ impl Remove {
                     return Ok(Outcome::Snooze(Duration::ZERO));
                 }
                 let (music, at) = (context.app.music().to_owned(), entry.clone());
-                let left = blocking(move || disk::remove(&music, &at)).await?;
+                let left = blocking(move || disk::remove(&music, &at)).await??;
                 if left > 0 {
                     tracing::warn!(
                         path = entry.path,
@@ -158,7 +159,7 @@ async fn adopt_strays(context: &Context) -> Result<()> {
     let mut client = app.db.get().await?;
     let known: BTreeSet<String> = client.rows(KNOWN, &[]).await?.iter().map(|row| row.get(0)).collect();
     let music = app.music().to_owned();
-    for (path, found) in blocking(move || disk::strays(&music, &known, UNTOUCHED)).await? {
+    for (path, found) in blocking(move || disk::strays(&music, &known, UNTOUCHED)).await?? {
         let tx = client.transaction().await?;
         context.hold(&tx).await?;
         let entry = stray(&path, &found);

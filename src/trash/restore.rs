@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::disk;
 use super::entry::{self, Deleted, Entry, File, Kind, State, Way};
 use super::places::{candidates, folder_candidates, is_beneath, moved_along};
-use super::{blocking, swap, wait_for_music};
+use super::{swap, wait_for_music};
 use crate::activity;
 use crate::db::Sql;
 use crate::error::{Error, Result};
@@ -19,7 +19,8 @@ use crate::events::{self, Audience};
 use crate::files::{self, path_to_text, text_to_path};
 use crate::hearts;
 use crate::jobs::{self, Context, Job, Outcome, Queue};
-use crate::library::{self, Returning};
+use crate::library::{self, Action, Returning};
+use crate::parallel::blocking;
 
 /// Something is to be brought back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,7 +128,7 @@ impl Restore {
         disk::here("moved back", &music)?;
         let outcome = self.record(context, &entry, deleted, &way, &missing).await?;
         let path = entry.path.clone();
-        blocking(move || clear(&music, &entry)).await?;
+        blocking(move || clear(&music, &entry)).await??;
         tracing::info!(trash_id = self.id, path, "restored from the trash");
         Ok(Outcome::Done(outcome))
     }
@@ -177,8 +178,8 @@ impl Restore {
         details["title"] = json!(entry.title);
         let entity = Some(("album", returned.album_id));
         activity::record(&tx, self.by, "restore", entity, Some(&details), self.address.as_deref()).await?;
-        let updated = json!({"album_ids": [returned.album_id], "artist_ids": [returned.artist_id]});
-        events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
+        let more = json!({"album_ids": [returned.album_id], "artist_ids": [returned.artist_id]});
+        library::tell_updated(&tx, entity, Action::Created, more).await?;
         let told = json!({
             "title": "Back From the Trash", "message": format!("'{}' is in your library again", entry.title),
             "album_id": returned.album_id, "artist_id": returned.artist_id,
@@ -242,7 +243,7 @@ async fn find_way(context: &Context, entry: &Entry, deleted: &Deleted) -> Result
     let rows = client.rows(FILES_TAKEN, &[&names]).await?;
     let taken: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
     let (music, at) = (context.app.music().to_owned(), entry.clone());
-    let to = blocking(move || free_places(&music, &at, wanted, taken)).await?;
+    let to = blocking(move || free_places(&music, &at, wanted, taken)).await??;
     let way = Way { folder, to };
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
@@ -286,9 +287,9 @@ pub(super) async fn move_along(context: &Context, entry: &Entry, way: &Way) -> R
             at.files.iter().filter_map(|f| Some((disk::place(&at, f), to.get(&f.name)?.clone()))).collect();
         let gone = disk::move_all(&music, &moves)?;
         let is_gone = |f: &&File| gone.contains(&disk::place(&at, f));
-        Ok::<_, Error>(at.files.iter().filter(is_gone).map(|f| f.name.clone()).collect())
+        Ok(at.files.iter().filter(is_gone).map(|f| f.name.clone()).collect())
     })
-    .await
+    .await?
 }
 
 /// The entry's folder goes, when nothing else lies in it.
@@ -335,7 +336,7 @@ pub async fn take_out(
     }
     disk::here("moved back", context.app.music())?;
     let (music, at) = (context.app.music().to_owned(), entry.clone());
-    blocking(move || clear(&music, &at)).await?;
+    blocking(move || clear(&music, &at)).await??;
     Ok(way.folder)
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::blocking;
 use super::disk;
 use super::entry::{self, Beginning, Entry, File, Kind, Way};
 use super::places::{candidates, is_beneath, name_in_entry};
@@ -15,10 +14,10 @@ use super::restore::{Restore, clear, free_places, move_along};
 use crate::activity;
 use crate::db::{Client, Sql};
 use crate::error::{Error, Result};
-use crate::events::{self, Audience};
 use crate::files::{path_to_text, text_to_path};
 use crate::jobs::{Context, Outcome};
-use crate::library;
+use crate::library::{self, Action};
+use crate::parallel::blocking;
 
 fn subject(entry_id: i64) -> String {
     format!("swap:{entry_id}")
@@ -63,7 +62,7 @@ pub(super) async fn swap(wanted: &Restore, context: &Context, entry: Entry) -> R
     record(wanted, context, &mut client, &entry, &way, (&missing, &rest)).await?;
     disk::here("swapped", context.app.music())?;
     let (music, at) = (context.app.music().to_owned(), entry.clone());
-    blocking(move || clear(&music, &at)).await?;
+    blocking(move || clear(&music, &at)).await??;
     let done = finish(context, &client, entry.id).await?;
     Ok(done.unwrap_or_else(|| Outcome::Done(json!({ "trash_id": entry.id, "status": "restored" }))))
 }
@@ -78,7 +77,7 @@ async fn find_way(context: &Context, client: &mut Client, entry: &Entry) -> Resu
     let rows = client.rows(FILES_TAKEN, &[&names]).await?;
     let taken: HashSet<String> = rows.iter().map(|row| row.get(0)).collect();
     let (music, at) = (context.app.music().to_owned(), entry.clone());
-    let to = blocking(move || free_places(&music, &at, wanted, taken)).await?;
+    let to = blocking(move || free_places(&music, &at, wanted, taken)).await??;
     let way = Way { folder: String::new(), to };
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
@@ -151,8 +150,8 @@ async fn record(
     });
     let entity = album_id.map(|id| ("album", id));
     activity::record(&tx, wanted.by, "restore", entity, Some(&details), wanted.address.as_deref()).await?;
-    let updated = json!({"album_ids": album_id.map_or(vec![], |id| vec![id]), "track_ids": ids});
-    events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
+    let more = json!({"album_ids": album_id.map_or(vec![], |id| vec![id]), "track_ids": ids});
+    library::tell_updated(&tx, entity, Action::Updated, more).await?;
     Ok(tx.commit().await?)
 }
 
@@ -180,7 +179,7 @@ pub(super) async fn finish(context: &Context, client: &impl Sql, entry_id: i64) 
         disk::move_all(&music, &moves)?;
         disk::here("filled", &music)
     })
-    .await?;
+    .await??;
     entry::keep(&context.app, client, newer.id, None).await?;
     let outcome = json!({
         "trash_id": entry_id, "status": "restored", "album_id": newer.album_id, "newer_trash_id": newer.id,

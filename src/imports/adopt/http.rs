@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use bytes::Bytes;
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -17,6 +16,7 @@ use crate::app::App;
 use crate::auth::{Admin, Client};
 use crate::error::{Error, Result};
 use crate::imports::place_asked::asked_folder;
+use crate::input::optional_json;
 use crate::jobs;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -37,19 +37,9 @@ struct AskRescan {
 
 /// Looks at the library, or a part of it, for what others changed in it. Asking twice is asking once, until it has begun.
 #[utoipa::path(post, path = "/admin/rescan", tag = "import", extensions(("x-role" = json!("admin"))),
-    request_body = Option<AskRescan>, responses((status = 202, body = Started)))]
-async fn rescan(
-    State(app): State<App>,
-    admin: Admin,
-    from: Client,
-    body: Bytes,
-) -> Result<(StatusCode, Json<Started>)> {
-    let asked: Option<AskRescan> = if body.trim_ascii().is_empty() {
-        None
-    } else {
-        serde_json::from_slice(&body).map_err(|e| Error::Field { field: "body", message: e.to_string() })?
-    };
-    let AskRescan { dir, accept_missing, dry_run } = asked.unwrap_or_default();
+    request_body = Option<AskRescan>, responses((status = 200, body = Started)))]
+async fn rescan(State(app): State<App>, admin: Admin, from: Client, body: Bytes) -> Result<Json<Started>> {
+    let AskRescan { dir, accept_missing, dry_run } = optional_json(&body)?.unwrap_or_default();
     let dir = match dir {
         Some(dir) => asked_folder(&app, dir).await?,
         None => Adopt::everything().dir,
@@ -71,5 +61,5 @@ async fn rescan(
         id
     };
     tx.commit().await?;
-    Ok((StatusCode::ACCEPTED, Json(Started::job(id))))
+    Ok(Json(Started::job(id)))
 }

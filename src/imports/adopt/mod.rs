@@ -39,7 +39,7 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::events::{self, Audience};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
-use crate::library::{self, Ending, NewDamage};
+use crate::library::{self, Action, Ending, NewDamage};
 
 /// Albums of one transaction, at most: enough that its cost does not count, few enough that the first are seen at once.
 const BATCH: usize = 250;
@@ -180,8 +180,8 @@ async fn finish(context: &Context, dir: &str, report: Report) -> Result<Outcome>
     let mut client = context.app.db.get().await?;
     let tx = client.transaction().await?;
     if report.has_changes() {
-        let updated = json!({"adopted": report.albums, "missing": report.missing_files});
-        events::publish(&tx, "library:updated", Audience::Everyone, &updated).await?;
+        let more = json!({"adopted": report.albums, "missing": report.missing_files});
+        library::tell_updated(&tx, None, Action::Updated, more).await?;
         let details = json!({
             "dir": dir, "new_albums": report.new_albums, "new": report.new_files, "changed": report.changed_files,
             "moved": report.moved_files, "missing": report.missing_files, "returned": report.returned_files,

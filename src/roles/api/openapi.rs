@@ -25,7 +25,7 @@ use crate::error::{Error, Problem};
     info(
         title = "Barbossa",
         description = "A household's music library. Errors are `{\"detail\": …, \"code\": …}`: a sentence that helps, and a stable \
-            word. Lists page by `cursor` and `next_cursor`, and by `page` and `limit`. What is marked *admin* is for admins.",
+            word. Lists page by `cursor` and `next_cursor`, and by `page` and `limit`. What is marked `admin` is for admins.",
         license(name = "MIT")
     ),
     components(schemas(Problem)),
