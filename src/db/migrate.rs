@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0009_access_and_metrics.sql"),
     },
     Migration { version: 10, name: "exports", sql: include_str!("migrations/0010_exports.sql") },
+    Migration { version: 11, name: "totals", sql: include_str!("migrations/0011_totals.sql") },
     Migration { version: 12, name: "backups", sql: include_str!("migrations/0012_backups.sql") },
 ];
 

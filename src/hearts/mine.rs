@@ -41,7 +41,7 @@ impl<'a> From<&'a Page<Albums>> for LovedAlbums<'a> {
 // The id of a heart grows with its time.
 const ALBUMS: &str = "select id, album_id from heart where user_id = $1 and album_id is not null and id < $2
     order by id desc limit $3 offset $4";
-const ALBUM_TOTAL: &str = "select count(*) from heart where user_id = $1 and album_id is not null";
+const ALBUM_TOTAL: &str = "select coalesce((select album_count from loved where user_id = $1), 0)";
 
 /// Hearted albums, the newest heart first.
 pub async fn albums(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Albums>> {
@@ -60,19 +60,23 @@ pub async fn albums(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Pa
     Ok(asked.answer(Albums::by_ids(client, user_id, &ids).await?, total, next_cursor))
 }
 
-// A user has fewer hearts than the library has albums: begin with them.
-const ARTISTS: &str = "with loved as materialized (
-        select distinct (select b.artist_id from album b where b.id = h.folder_of_album_id) as artist_id
-        from heart h where h.user_id = $1 and h.folder_of_album_id is not null),
-    mine as (
-        select a.id, a.sort_key from loved join artist a on a.id = loved.artist_id
-        where a.sort_key >= $2 and a.sort_key < $3)
-    select id, sort_key, (select count(*) from mine) from mine
-    where (sort_key, id) > ($4, $5) order by sort_key, id limit $6 offset $7";
-const ARTIST_TOTAL: &str = "with loved as materialized (
-        select distinct (select b.artist_id from album b where b.id = h.folder_of_album_id) as artist_id
-        from heart h where h.user_id = $1 and h.folder_of_album_id is not null)
-    select count(*) from loved join artist a on a.id = loved.artist_id where a.sort_key >= $2 and a.sort_key < $3";
+/// With fewer artists than that it is quicker to sort them all than to look for them among all artists in order.
+const FEW: i64 = 1000;
+
+const ARTIST_TOTAL: &str = "select count(*) from loved_artist where user_id = $1";
+const FEW_ARTISTS: &str = "with mine as (
+        select a.id, a.sort_key from loved_artist l join artist a on a.id = l.artist_id
+        where l.user_id = $1 and a.sort_key >= $2 and a.sort_key < $3)
+    select id, sort_key from mine where (sort_key, id) > ($4, $5) order by sort_key, id limit $6 offset $7";
+const FEW_OF_LETTER: &str = "select count(*) from loved_artist l join artist a on a.id = l.artist_id
+    where l.user_id = $1 and a.sort_key >= $2 and a.sort_key < $3";
+// In the order of the index, with one look-up each until the page is full.
+const MANY_ARTISTS: &str = "select a.id, a.sort_key from artist a
+    where a.sort_key >= $2 and a.sort_key < $3 and (a.sort_key, a.id) > ($4, $5)
+        and (select true from loved_artist l where l.user_id = $1 and l.artist_id = a.id)
+    order by a.sort_key, a.id limit $6 offset $7";
+const MANY_OF_LETTER: &str = "select count(*) from artist a where a.sort_key >= $2 and a.sort_key < $3
+    and exists (select from loved_artist l where l.user_id = $1 and l.artist_id = a.id)";
 
 /// Artists with a hearted album or track, by sort name.
 pub async fn artists(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Artists>> {
@@ -81,13 +85,16 @@ pub async fn artists(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<P
         Some(cursor) => (cursor, 0),
         None => (Cursor { key: String::new(), id: 0 }, asked.rows_before()),
     };
+    let all: i64 = client.row(ARTIST_TOTAL, &[&user_id]).await?.get(0);
+    let (page, of_letter) =
+        if all <= FEW { (FEW_ARTISTS, FEW_OF_LETTER) } else { (MANY_ARTISTS, MANY_OF_LETTER) };
+    let total = match asked.letter {
+        None => all,
+        Some(_) => client.row(of_letter, &[&user_id, &from, &to]).await?.get(0),
+    };
     let one_more = asked.limit + 1;
     let mut rows =
-        client.rows(ARTISTS, &[&user_id, &from, &to, &after.key, &after.id, &one_more, &offset]).await?;
-    let total = match rows.first() {
-        Some(row) => row.get(2),
-        None => client.row(ARTIST_TOTAL, &[&user_id, &from, &to]).await?.get(0),
-    };
+        client.rows(page, &[&user_id, &from, &to, &after.key, &after.id, &one_more, &offset]).await?;
     let is_more = rows.len() as i64 > asked.limit;
     rows.truncate(asked.limit as usize);
     let last = rows.last().filter(|_| is_more);

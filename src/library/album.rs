@@ -106,7 +106,9 @@ const DETAIL: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
 const PAGE_START: &str = "select sort_key, id from album where sort_key >= $1 and sort_key < $2
     order by sort_key, id offset $3 limit 1";
 const TOTAL: &str = "select album_count from library";
-const TOTAL_OF_LETTER: &str = "select count(*) from album where sort_key >= $1 and sort_key < $2";
+const TOTAL_OF_LETTER: &str = "select coalesce(sum(names), 0)::bigint from letter_total
+    where kind = 'album' and letter >= $1 and letter < $2";
+const COUNT_OF_PREFIX: &str = "select count(*) from album where sort_key >= $1 and sort_key < $2";
 const TOTAL_OF_ARTIST: &str =
     "select count(*) from album where artist_id = $1 and sort_key >= $2 and sort_key < $3";
 const IDS_OF_ARTIST: &str =
@@ -142,7 +144,7 @@ impl Albums {
     async fn page_of_letter(
         client: &impl Sql,
         user_id: i64,
-        (from, to): &(String, String),
+        (_, to): &(String, String),
         asked: &Asked,
     ) -> Result<Page<Self>> {
         let one_more = asked.limit + 1;
@@ -152,7 +154,7 @@ impl Albums {
             }
             None => Vec::new(),
         };
-        let total = client.row(TOTAL_OF_LETTER, &[&from, &to]).await?.get(0);
+        let total = asked.total_of_letter(client, TOTAL_OF_LETTER, COUNT_OF_PREFIX).await?;
         let (rows, next_cursor) = cut(rows, asked.limit, 11);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }

@@ -74,15 +74,17 @@ const BY_IDS: &str = "select a.id, a.name, a.sort_name,
 const PAGE_START: &str = "select sort_key, id from artist where sort_key >= $1 and sort_key < $2
     order by sort_key, id offset $3 limit 1";
 const TOTAL: &str = "select artist_count from library";
-const TOTAL_OF_LETTER: &str = "select count(*) from artist where sort_key >= $1 and sort_key < $2";
+const TOTAL_OF_LETTER: &str = "select coalesce(sum(names), 0)::bigint from letter_total
+    where kind = 'artist' and letter >= $1 and letter < $2";
+const COUNT_OF_PREFIX: &str = "select count(*) from artist where sort_key >= $1 and sort_key < $2";
 
 impl Artists {
     /// All artists, or those of a letter, by sort name.
     pub async fn page(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Self>> {
-        let (from, to) = asked.range();
+        let (_, to) = asked.range();
         let total = match &asked.letter {
             None => client.row(TOTAL, &[]).await?.get(0),
-            Some(_) => client.row(TOTAL_OF_LETTER, &[&from, &to]).await?.get(0),
+            Some(_) => asked.total_of_letter(client, TOTAL_OF_LETTER, COUNT_OF_PREFIX).await?,
         };
         let Some(after) = page_start(client, PAGE_START, asked).await? else {
             return Ok(asked.answer(Self::default(), total, None));

@@ -96,6 +96,19 @@ impl Asked {
         Page { items, total, page: self.page, limit: self.limit, next_cursor }
     }
 
+    /// How many names begin with the letter: one number that the triggers keep, or for what no letter is (`ß` sorts as
+    /// `ss`) a count of a few. Both take from and to.
+    pub(super) async fn total_of_letter(
+        &self,
+        client: &impl Sql,
+        kept: &'static str,
+        counted: &'static str,
+    ) -> Result<i64> {
+        let (from, to) = self.range();
+        let is_kept = from.chars().count() <= if from.starts_with('#') { 2 } else { 1 };
+        Ok(client.row(if is_kept { kept } else { counted }, &[&from, &to]).await?.get(0))
+    }
+
     /// How many rows stand before this page, when no cursor says where it begins.
     pub fn rows_before(&self) -> i64 {
         (self.page - 1) * self.limit
@@ -108,10 +121,10 @@ pub fn number(field: &'static str, text: Option<&str>, min: i64, max: i64) -> Re
     match text.parse::<i64>() {
         Ok(n) if (min..=max).contains(&n) => Ok(Some(n)),
         Ok(n) if n < min => {
-            Err(Error::Field { field, message: format!("must be greater than or equal to {min}") })
+            Err(Error::Parameter { field, message: format!("must be greater than or equal to {min}") })
         }
-        Ok(_) => Err(Error::Field { field, message: format!("must be less than or equal to {max}") }),
-        Err(_) => Err(Error::Field { field, message: "must be a whole number".into() }),
+        Ok(_) => Err(Error::Parameter { field, message: format!("must be less than or equal to {max}") }),
+        Err(_) => Err(Error::Parameter { field, message: "must be a whole number".into() }),
     }
 }
 
@@ -121,7 +134,7 @@ fn letter(text: &str) -> Result<(String, String)> {
         (Some(c), None) => naming::letter_range(c),
         _ => None,
     }
-    .ok_or_else(|| Error::Field {
+    .ok_or_else(|| Error::Parameter {
         field: "letter",
         message: "must be one letter, or # for all others".into(),
     })
@@ -144,7 +157,7 @@ impl Cursor {
     pub fn of_query(text: Option<&str>) -> Result<Option<Self>> {
         let Some(text) = text.filter(|t| !t.is_empty()) else { return Ok(None) };
         let not_ours =
-            || Error::Field { field: "cursor", message: "is not one that this server gave".into() };
+            || Error::Parameter { field: "cursor", message: "is not one that this server gave".into() };
         Self::parse(text).map(Some).ok_or_else(not_ours)
     }
 
@@ -240,7 +253,7 @@ mod tests {
             ("artist_id=x", "artist_id"),
         ] {
             let error = asked(query).expect_err(query);
-            assert!(matches!(error, Error::Field { field, .. } if field == name), "{query}: {error}");
+            assert!(matches!(error, Error::Parameter { field, .. } if field == name), "{query}: {error}");
         }
     }
 

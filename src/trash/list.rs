@@ -99,7 +99,9 @@ const LIST: &str =
     where ($1::text is null or t.kind = $1) and t.id < $3
         and ($2 = '' or position(lower($2) in lower(concat_ws(' ', t.artist, t.title))) > 0)
     order by t.id desc limit $4";
-const TOTALS: &str = "select count(*), coalesce(sum(size_bytes), 0)::bigint from trash t
+const TOTALS: &str = "select count(*), coalesce(sum(size_bytes), 0)::bigint from trash
+    where $1::text is null or kind = $1";
+const TOTALS_OF_FOUND: &str = "select count(*), coalesce(sum(size_bytes), 0)::bigint from trash t
     where ($1::text is null or t.kind = $1)
         and ($2 = '' or position(lower($2) in lower(concat_ws(' ', t.artist, t.title))) > 0)";
 
@@ -111,7 +113,10 @@ pub async fn list(client: &impl Sql, wanted: &Wanted<'_>) -> Result<(Items, Opti
     let is_more = rows.len() as i64 > wanted.limit;
     rows.truncate(usize::try_from(wanted.limit).unwrap_or(usize::MAX));
     let next = rows.last().filter(|_| is_more).map(|row| row.get(0));
-    let totals = client.row(TOTALS, &[&wanted.kind, &wanted.q]).await?;
+    let totals = match wanted.q {
+        "" => client.row(TOTALS, &[&wanted.kind]).await?,
+        q => client.row(TOTALS_OF_FOUND, &[&wanted.kind, &q]).await?,
+    };
     Ok((Items(rows), next, totals.get(0), totals.get(1)))
 }
 
