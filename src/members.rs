@@ -1,5 +1,7 @@
-//! The household's people, as an admin sees them: `/api/admin/users…`. The rows are auth's; each change leaves a line
-//! in the activity.
+//! The household's people, as an admin sees them: `/api/admin/users…`; and what programs get in with. The rows are
+//! auth's; each change leaves a line in the activity.
+
+mod tokens;
 
 use axum::extract::{RawQuery, State};
 use http::StatusCode;
@@ -18,11 +20,10 @@ use crate::{activity, db};
 
 /// Beneath `/api`.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_users, create_user)).routes(routes!(
-        find_user,
-        change_user,
-        remove_user
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(list_users, create_user))
+        .routes(routes!(find_user, change_user, remove_user))
+        .merge(tokens::routes())
 }
 
 /// Everyone, by name.

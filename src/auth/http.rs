@@ -1,4 +1,4 @@
-//! Logging in and out, one's own sessions, password, tickets and tokens: `/api/auth/…`.
+//! Logging in and out, one's own sessions, password and tickets: `/api/auth/…`.
 
 use axum::extract::State;
 use http::{HeaderMap, HeaderValue, header};
@@ -30,7 +30,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ticket))
         .routes(routes!(list_sessions, end_other_sessions_of_me))
         .routes(routes!(end_one_session))
-        .merge(super::token_http::routes())
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -14,7 +14,6 @@ mod session;
 mod throttle;
 mod ticket;
 mod token;
-mod token_http;
 mod user;
 
 pub use access::{AS_USER, Admin, By, InPerson, Person, User};

@@ -48,7 +48,7 @@ impl Scope {
 }
 
 /// A token, as its owner sees it afterwards.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ApiToken {
     /// The row.
     pub id: i64,

@@ -49,7 +49,7 @@ async fn look(wire: &Wire, asked: Value, output: Output) -> anyhow::Result<Statu
     result["took_seconds"] = json!(seconds);
     result["dry_run"] = json!(is_dry);
     if output.json {
-        terminal::print_json(&result)?;
+        output.print(&result)?;
     } else {
         terminal::print(told(&result, seconds, is_dry))?;
     }

@@ -6,12 +6,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
 use super::adopt::RescanArgs;
+use super::aliases::{Admin, Maintenance, OldHeart};
 use super::browse::{Browse, HeartArgs};
 use super::complete;
 use super::export::ExportArgs;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
 use super::login::Auth;
+pub use super::output::{JsonOutput, Output};
+use super::review::{ApproveArgs, Review};
 use super::restore::{BesideArgs, RestoreArgs, SwapArgs};
 use super::settings::Settings;
 use super::tokens::Token;
@@ -47,6 +50,8 @@ Exit status:
   4  not permitted: only an admin may, or root (sudo)
   5  no such user, file or row
   6  Barbossa, PostgreSQL or Redis does not answer
+
+Commands of the first version are known too: admin, maintenance, library heart, import review.
 
 See also: systemctl status 'barbossa-*', journalctl -u barbossa-worker, /usr/share/doc/barbossa/README.Debian";
 
@@ -110,6 +115,12 @@ pub enum Command {
     /// What waits, runs and failed
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Commands of the first version
+    #[command(subcommand, hide = true)]
+    Admin(Admin),
+    /// Commands of the first version
+    #[command(subcommand, hide = true)]
+    Maintenance(Maintenance),
     /// What is running, waiting and there
     Status(Output),
     /// Try everything that has to work, and say what does not
@@ -156,14 +167,6 @@ fn queue(name: &str) -> Result<Queue, String> {
         [Queue::Imports, Queue::Exports, Queue::Maintenance, Queue::Downloads, Queue::Network];
     let found = ALL.into_iter().find(|q| q.name() == name);
     found.ok_or_else(|| format!("there are {}", ALL.map(Queue::name).join(", ")))
-}
-
-/// How to print.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Output {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -235,17 +238,21 @@ pub enum User {
         #[arg(add = ArgValueCandidates::new(complete::users))]
         name: String,
         /// Do not ask
-        #[arg(long)]
+        #[arg(long, alias = "force")]
         yes: bool,
     },
-    /// Make a user an admin, or a member again
+    /// Make a user an admin, or a member again; or give them another password
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Update {
         /// Their name
         #[arg(add = ArgValueCandidates::new(complete::users))]
         name: String,
         /// Whether they may manage users, settings and deletions
-        #[arg(long, action = clap::ArgAction::Set, value_name = "true|false")]
-        admin: bool,
+        #[arg(long, action = clap::ArgAction::Set, value_name = "true|false", group = "change")]
+        admin: Option<bool>,
+        /// Ask for another password
+        #[arg(long, group = "change")]
+        password: bool,
     },
     /// Give a user another password, and end their sessions
     Password {
@@ -319,6 +326,31 @@ pub enum Imports {
     Show {
         /// Its number
         id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Look at the inbox now: what has settled in it is imported
+    Scan(Output),
+    /// The same as `review list`
+    #[command(hide = true)]
+    Review {
+        /// Which
+        #[arg(long, default_value = "pending")]
+        status: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The same as `review approve`
+    #[command(hide = true)]
+    Approve(ApproveArgs),
+    /// The same as `review reject`
+    #[command(hide = true)]
+    Reject {
+        /// Its id
+        id: i64,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         output: Output,
     },
@@ -450,8 +482,24 @@ pub enum Library {
     #[command(flatten)]
     Browse(Browse),
     /// Make the folders of all users equal to their hearts
-    #[command(visible_alias = "rebuild-symlinks")]
+    #[command(visible_alias = "rebuild-symlinks", alias = "fix-symlinks")]
     Relink(Output),
+    /// The same as `barbossa heart`
+    #[command(hide = true)]
+    Heart {
+        #[command(flatten)]
+        what: OldHeart,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The same as `barbossa unheart`
+    #[command(hide = true)]
+    Unheart {
+        #[command(flatten)]
+        what: OldHeart,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Follow what others have done to the files: new, changed, moved, missing
     Rescan(RescanArgs),
     /// The same music more than once, and what could be freed
@@ -480,7 +528,7 @@ pub enum Library {
         /// Its id
         id: i64,
         /// Do not ask
-        #[arg(long)]
+        #[arg(long, alias = "force")]
         yes: bool,
         #[command(flatten)]
         output: Output,
@@ -492,92 +540,6 @@ pub enum Thing {
     Album,
     Artist,
     Track,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Review {
-    /// List them, the newest first
-    List {
-        /// Which
-        #[arg(long, default_value = "pending")]
-        #[arg(value_parser = ["pending", "approved", "rejected", "failed", "duplicate"])]
-        status: String,
-        /// At most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
-        limit: u16,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Show one: what it is taken for and why, its files, and what the library has beside them
-    Show {
-        /// Its id
-        #[arg(add = ArgValueCandidates::new(complete::reviews))]
-        id: i64,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// File it, as suggested or under other names
-    Approve(ApproveArgs),
-    /// Set it aside for good: into import/rejected, with the reason beside it
-    Reject {
-        /// Its id
-        #[arg(add = ArgValueCandidates::new(complete::reviews))]
-        id: i64,
-        /// Why
-        #[arg(long)]
-        reason: Option<String>,
-        /// Into the trash instead
-        #[arg(long)]
-        delete: bool,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Bring one back that was rejected, came twice or failed
-    PutBack {
-        /// Its id
-        #[arg(add = ArgValueCandidates::new(complete::reviews))]
-        id: i64,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Undo what was decided last: back to review, as it was; what was put back is rejected again
-    Undo {
-        /// Its id
-        #[arg(add = ArgValueCandidates::new(complete::reviews))]
-        id: i64,
-        #[command(flatten)]
-        output: Output,
-    },
-}
-
-#[derive(Debug, Args)]
-pub struct ApproveArgs {
-    /// Its id
-    #[arg(add = ArgValueCandidates::new(complete::reviews))]
-    pub id: i64,
-    /// The album artist, instead of the one that was suggested
-    #[arg(long)]
-    pub artist: Option<String>,
-    /// The title, instead of the one that was suggested
-    #[arg(long)]
-    pub album: Option<String>,
-    /// The year, instead of the one that was suggested
-    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=9999))]
-    pub year: Option<i32>,
-    /// Take the runner-up
-    #[arg(long)]
-    pub runner_up: bool,
-    /// In the place of what the library has; the old files go into the trash
-    #[arg(long, conflicts_with_all = ["beside", "extend"])]
-    pub replace: bool,
-    /// As an edition of its own beside what the library has
-    #[arg(long, conflicts_with = "extend")]
-    pub beside: bool,
-    /// Add only what the library lacks
-    #[arg(long)]
-    pub extend: bool,
-    #[command(flatten)]
-    pub output: Output,
 }
 
 #[derive(Debug, Subcommand)]

@@ -119,7 +119,7 @@ impl PageArgs {
 
 fn tell(output: Output, found: &Value, text: fn(&Value) -> String) -> anyhow::Result<Status> {
     if output.json {
-        print_json(found)?;
+        output.print(found)?;
     } else {
         print(text(found))?;
     }
@@ -134,7 +134,7 @@ async fn listed(
 ) -> anyhow::Result<Status> {
     let page = wire.get(path).await?;
     if output.json {
-        print_json(&page)?;
+        output.print(&page)?;
         return Ok(Status::Done);
     }
     let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -268,12 +268,12 @@ pub enum Kind {
 #[derive(Debug, Args)]
 pub struct HeartArgs {
     /// What it is
-    what: Kind,
+    pub what: Kind,
     /// Their ids
     #[arg(required = true)]
-    ids: Vec<i64>,
+    pub ids: Vec<i64>,
     #[command(flatten)]
-    output: Output,
+    pub output: Output,
 }
 
 /// Takes hearts and gives them: `barbossa heart album 7`, `barbossa unheart track 9`.

@@ -60,8 +60,7 @@ fn given<const N: usize>(
     texts: [(&str, &Option<String>); N],
     numbers: &[(&str, Option<i32>)],
 ) -> Map<String, Value> {
-    let text = |text: &String| if text.trim().is_empty() { Value::Null } else { json!(text) };
-    let texts = texts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value.as_ref()?))));
+    let texts = texts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))));
     let numbers = numbers.iter().filter_map(|(name, value)| Some(((*name).to_owned(), json!((*value)?))));
     texts.chain(numbers).collect()
 }
@@ -259,10 +258,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_value_takes_away_and_none_leaves() {
+    fn an_empty_value_is_sent_and_none_is_not() {
         let (blank, some, none) = (Some(" ".to_owned()), Some("x".to_owned()), None);
         let body = given([("a", &blank), ("b", &some), ("c", &none)], &[("d", Some(2)), ("e", None)]);
-        assert_eq!(Value::Object(body), json!({"a": null, "b": "x", "d": 2}));
+        assert_eq!(Value::Object(body), json!({"a": " ", "b": "x", "d": 2}));
     }
 
     #[test]

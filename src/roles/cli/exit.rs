@@ -56,7 +56,9 @@ pub fn status_of(error: &anyhow::Error) -> Status {
     }
     match error.downcast_ref::<Error>() {
         Some(Error::NotFound(_)) => Status::NotFound,
-        Some(Error::Invalid(_) | Error::Field { .. }) => Status::Usage,
+        Some(Error::Invalid(_) | Error::Field { .. } | Error::Parameter { .. } | Error::Unread(_)) => {
+            Status::Usage
+        }
         Some(Error::Unauthenticated(_)) => Status::Refused,
         Some(Error::Forbidden(_)) => Status::NotPermitted,
         Some(Error::Unavailable(_)) => Status::NoConnection,

@@ -7,10 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
 
-use super::args::Output;
+use super::args::{JsonOutput, Output};
 use super::complete;
 use super::exit::{Status, failure};
-use super::terminal::{self, bytes, complain, count, print, print_json, table, text_of, time_of};
+use super::terminal::{self, bytes, complain, count, print, table, text_of, time_of};
 use super::wire::Wire;
 
 /// How often to look.
@@ -46,7 +46,7 @@ pub struct ExportArgs {
     #[arg(long)]
     pub wait: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: JsonOutput,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,7 +125,7 @@ async fn begin(wire: &Wire, args: ExportArgs) -> anyhow::Result<Status> {
         "prune": args.prune,
     });
     let export = wire.post("/api/exports", body).await?;
-    end_of(wire, export["id"].as_i64().unwrap_or_default(), args.wait, args.output).await
+    end_of(wire, export["id"].as_i64().unwrap_or_default(), args.wait, args.output.into()).await
 }
 
 async fn id_of(wire: &Wire, name: Option<&str>) -> anyhow::Result<Option<i64>> {
@@ -162,7 +162,7 @@ async fn end_of(wire: &Wire, id: i64, wait: bool, output: Output) -> anyhow::Res
 fn tell(export: &Value, output: Output) -> anyhow::Result<Status> {
     let status = if export["status"] == "failed" { Status::Failed } else { Status::Done };
     if output.json {
-        print_json(export)?;
+        output.print(export)?;
         return Ok(status);
     }
     let told = told(export);
@@ -203,7 +203,7 @@ async fn list(wire: &Wire, user: Option<String>, limit: u16, output: Output) -> 
     let of = id_of(wire, user.as_deref()).await?.map(|id| format!("&user_id={id}")).unwrap_or_default();
     let exports = wire.get(&format!("/api/exports?limit={limit}{of}")).await?;
     if output.json {
-        print_json(&exports)?;
+        output.print(&exports)?;
         return Ok(Status::Done);
     }
     let rows = exports.as_array().into_iter().flatten().map(|e| {

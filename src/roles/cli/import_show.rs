@@ -1,9 +1,10 @@
 //! `barbossa import list` and `barbossa import show`: what imports were taken for, how sure that is, and why.
 
-use serde_json::from_value;
+use serde_json::{from_value, json};
 
 use super::args::Imports;
 use super::exit::Status;
+use super::review::{self, Review};
 use super::terminal;
 use super::wire::{Wire, encoded};
 use crate::imports::{Evidence, Shown};
@@ -14,7 +15,7 @@ pub async fn run(wire: Wire, command: Imports) -> anyhow::Result<Status> {
             let state = state.map(|s| format!("&state={}", encoded(&s))).unwrap_or_default();
             let list: Vec<Shown> = from_value(wire.get(&format!("/api/import?limit={limit}{state}")).await?)?;
             if output.json {
-                terminal::print_json(&list)?;
+                output.print(&list)?;
             } else {
                 terminal::print(table(&list))?;
             }
@@ -22,10 +23,25 @@ pub async fn run(wire: Wire, command: Imports) -> anyhow::Result<Status> {
         Imports::Show { id, output } => {
             let shown = find(&wire, id).await?;
             if output.json {
-                terminal::print_json(&shown)?;
+                output.print(&shown)?;
             } else {
                 terminal::print(page(&shown))?;
             }
+        }
+        Imports::Scan(output) => {
+            let started = wire.post("/api/import/trigger", json!({})).await?;
+            if output.json {
+                output.print(&started)?;
+            } else {
+                terminal::print(format_args!("Job {} looks at the inbox.", started["job_id"]))?;
+            }
+        }
+        Imports::Review { status, output } => {
+            return review::run(wire, Review::List { status, limit: 50, output }).await;
+        }
+        Imports::Approve(args) => return review::run(wire, Review::Approve(args)).await,
+        Imports::Reject { id, reason, output } => {
+            return review::run(wire, Review::Reject { id, reason, delete: false, output }).await;
         }
     }
     Ok(Status::Done)

@@ -23,6 +23,9 @@ pub enum Integrity {
         all: bool,
         /// Ids of tracks
         ids: Vec<i64>,
+        /// Then put a good copy in the place of each damaged file, where there is one
+        #[arg(long)]
+        fix: bool,
         #[command(flatten)]
         output: Output,
     },
@@ -52,7 +55,10 @@ const LISTED: i64 = 500;
 pub async fn run(wire: Wire, command: Integrity) -> anyhow::Result<Status> {
     match command {
         Integrity::Status(output) => status(&wire, output).await,
-        Integrity::Verify { all, ids, output } => verify(&wire, all, ids, output).await,
+        Integrity::Verify { all, ids, fix, output } => {
+            let verified = verify(&wire, all, ids, output).await?;
+            if fix { mend(&wire).await } else { Ok(verified) }
+        }
         Integrity::List(output) => list(&wire, output).await,
         Integrity::Repair { id, output } => repair(&wire, id, output).await,
         Integrity::Accept { id, output } => {
@@ -65,7 +71,7 @@ pub async fn run(wire: Wire, command: Integrity) -> anyhow::Result<Status> {
 async fn status(wire: &Wire, output: Output) -> anyhow::Result<Status> {
     let summary: Summary = from_value(wire.get("/api/admin/integrity").await?)?;
     if output.json {
-        terminal::print_json(&summary)?;
+        output.print(&summary)?;
         return Ok(Status::Done);
     }
     let damaged: i64 = summary.damages.values().sum();
@@ -113,11 +119,29 @@ async fn verify(wire: &Wire, all: bool, ids: Vec<i64>, output: Output) -> anyhow
     Ok(if number("damaged") > 0 { Status::Failed } else { Status::Done })
 }
 
+/// Repairs what can be repaired, and says what cannot and why.
+async fn mend(wire: &Wire) -> anyhow::Result<Status> {
+    let page = wire.get(&format!("/api/admin/integrity/damages?limit={LISTED}")).await?;
+    let mut status = Status::Done;
+    for damage in page["items"].as_array().into_iter().flatten() {
+        let path = terminal::text_of(&damage["path"]);
+        match repaired(wire, damage["id"].as_i64().unwrap_or_default()).await {
+            Ok(_) => terminal::complain(format_args!("{path}: repaired; the damaged file is in the trash.")),
+            Err(error) if super::exit::status_of(&error) == Status::Failed => {
+                terminal::complain(format_args!("{path}: {error}"));
+                status = Status::Failed;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(status)
+}
+
 async fn list(wire: &Wire, output: Output) -> anyhow::Result<Status> {
     let mut page = wire.get(&format!("/api/admin/integrity/damages?limit={LISTED}")).await?;
     let damages: Vec<Damage> = from_value(page["items"].take())?;
     if output.json {
-        terminal::print_json(&damages)?;
+        output.print(&damages)?;
     } else if damages.is_empty() {
         terminal::print("Nothing is damaged.")?;
     } else {
@@ -131,19 +155,24 @@ async fn list(wire: &Wire, output: Output) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-async fn repair(wire: &Wire, damage_id: i64, output: Output) -> anyhow::Result<Status> {
+/// What the repair of one says when it is done.
+async fn repaired(wire: &Wire, damage_id: i64) -> anyhow::Result<Value> {
     let answer = wire.post(&format!("/api/admin/integrity/damages/{damage_id}/repair"), json!({})).await?;
-    let result = match (answer["status"].as_str(), answer["job_id"].as_i64()) {
-        (Some("started"), Some(job)) => wire.follow(job, &terminal::spinner()).await?,
-        _ => answer,
-    };
+    match (answer["status"].as_str(), answer["job_id"].as_i64()) {
+        (Some("started"), Some(job)) => wire.follow(job, &terminal::spinner()).await,
+        _ => Ok(answer),
+    }
+}
+
+async fn repair(wire: &Wire, damage_id: i64, output: Output) -> anyhow::Result<Status> {
+    let result = repaired(wire, damage_id).await?;
     let from = result.pointer("/from/place").and_then(Value::as_str).unwrap_or_default().to_owned();
     tell(output, &result, &format!("Repaired from {from}; the damaged file is in the trash."))
 }
 
 fn tell(output: Output, result: &Value, text: &str) -> anyhow::Result<Status> {
     if output.json {
-        terminal::print_json(result)?;
+        output.print(result)?;
     } else {
         terminal::print(text)?;
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::Output;
 use super::complete;
 use super::exit::Status;
-use super::terminal::{count, print, print_json, table, text_of, time_of};
+use super::terminal::{count, print, table, text_of, time_of};
 use super::wire::{Wire, encoded};
 
 #[derive(Debug, Subcommand)]
@@ -77,7 +77,7 @@ pub async fn run(wire: Wire, command: Jobs) -> anyhow::Result<Status> {
 
 fn tell(output: Output, found: &Value, text: fn(&Value) -> String) -> anyhow::Result<Status> {
     if output.json {
-        print_json(found)?;
+        output.print(found)?;
     } else {
         print(text(found))?;
     }

@@ -21,6 +21,8 @@ pub async fn run(wire: Wire, command: Library) -> anyhow::Result<Status> {
     match command {
         Library::Browse(command) => browse::run(wire, command).await,
         Library::Relink(output) => relink(&wire, output).await,
+        Library::Heart { what, output } => browse::set_hearts(wire, what.args(output), true).await,
+        Library::Unheart { what, output } => browse::set_hearts(wire, what.args(output), false).await,
         Library::Rescan(args) => adopt::rescan(&wire, args).await,
         Library::Duplicates { why, limit, output } => {
             reports::duplicates(&wire, why.as_deref(), limit, output).await

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::args::Output;
 use super::exit::{Status, failure};
-use super::terminal::{asked_once, complain, print, print_json};
+use super::terminal::{asked_once, complain, print};
 use super::wire::{Wire, WireArgs, with_wire};
 
 /// What is remembered.
@@ -86,7 +86,7 @@ async fn log_out(wire: Wire) -> anyhow::Result<Status> {
 async fn who_am_i(wire: Wire, output: Output) -> anyhow::Result<Status> {
     let me = wire.get("/api/auth/me").await?;
     if output.json {
-        print_json(&me)?;
+        output.print(&me)?;
         return Ok(Status::Done);
     }
     let role = if me["is_admin"] == true { "admin" } else { "member" };

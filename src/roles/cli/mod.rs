@@ -1,6 +1,7 @@
 //! The command line: which command was asked for, with which rights it runs, and how it ends.
 
 mod adopt;
+mod aliases;
 mod args;
 mod backup;
 mod browse;
@@ -20,6 +21,7 @@ mod jobs;
 mod library;
 mod login;
 mod migrate;
+mod output;
 mod privileges;
 mod reports;
 mod restore;
@@ -78,7 +80,7 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Gen(command) => generate::run(&command),
         Command::Version(output) => version::run(output),
         Command::Migrate => desk::with_app(migrate::run),
-        Command::Token(command) => desk::with_app(|app| tokens::run(app, command)),
+        Command::Token(command) => with_wire(wire, |wire| tokens::run(wire, command)),
         Command::Backup(command) => desk::with_app(|app| backup::run(app, command)),
         Command::Restore(args) => restore::run(args),
         Command::RestoreBeside(args) => desk::with_app(|app| restore::beside(app, args)),
@@ -97,6 +99,8 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Integrity(command) => with_wire(wire, |wire| integrity::run(wire, command)),
         Command::Review(command) => with_wire(wire, |wire| review::run(wire, command)),
         Command::Jobs(command) => with_wire(wire, |wire| jobs::run(wire, command)),
+        Command::Admin(command) => desk_work(command.command()?, wire),
+        Command::Maintenance(command) => desk_work(command.command(), wire),
         Command::Status(output) => desk::with_app(|app| status::run(app, output)),
         Command::Api
         | Command::Worker(_)

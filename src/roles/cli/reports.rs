@@ -6,7 +6,7 @@ use serde_json::{from_value, json};
 
 use super::args::Output;
 use super::exit::Status;
-use super::terminal::{bytes, count, print, print_json, table};
+use super::terminal::{bytes, count, print, table};
 use super::wire::Wire;
 use crate::library::{Group, Incomplete, Why};
 
@@ -21,7 +21,7 @@ pub async fn duplicates(
     let is_complete = page["next_cursor"].is_null();
     let groups: Vec<Group> = from_value(page["items"].take())?;
     if output.json {
-        print_json(&json!({"items": groups, "is_complete": is_complete}))?;
+        output.print(&json!({"items": groups, "is_complete": is_complete}))?;
         return Ok(Status::Done);
     }
     let mut last = None;
@@ -66,7 +66,7 @@ pub async fn incomplete(wire: &Wire, limit: u32, output: Output) -> anyhow::Resu
     let is_complete = page["next_cursor"].is_null();
     let albums: Vec<Incomplete> = from_value(page["items"].take())?;
     if output.json {
-        print_json(&json!({"items": albums, "is_complete": is_complete}))?;
+        output.print(&json!({"items": albums, "is_complete": is_complete}))?;
         return Ok(Status::Done);
     }
     if albums.is_empty() {

@@ -1,26 +1,115 @@
 //! `barbossa review`: what waits for a person, with what a decision rests on, and the decision.
 
+use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::{Value, json};
 
-use super::args::{ApproveArgs, Output, Review as Command};
+use super::args::Output;
+use super::complete;
 use super::exit::{Status, failure};
 use super::import_show;
-use super::terminal::{bytes, print, print_json, spinner, table, text_of, time_of};
+use super::terminal::{bytes, print, spinner, table, text_of, time_of};
 use super::wire::Wire;
 
-pub async fn run(wire: Wire, command: Command) -> anyhow::Result<Status> {
+#[derive(Debug, Subcommand)]
+pub enum Review {
+    /// List them, the newest first
+    List {
+        /// Which
+        #[arg(long, default_value = "pending")]
+        #[arg(value_parser = ["pending", "approved", "rejected", "failed", "duplicate"])]
+        status: String,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+        limit: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one: what it is taken for and why, its files, and what the library has beside them
+    Show {
+        /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// File it, as suggested or under other names
+    Approve(ApproveArgs),
+    /// Set it aside for good: into import/rejected, with the reason beside it
+    Reject {
+        /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
+        id: i64,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        /// Into the trash instead
+        #[arg(long)]
+        delete: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Bring one back that was rejected, came twice or failed
+    PutBack {
+        /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Undo what was decided last: back to review, as it was; what was put back is rejected again
+    Undo {
+        /// Its id
+        #[arg(add = ArgValueCandidates::new(complete::reviews))]
+        id: i64,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Its id
+    #[arg(add = ArgValueCandidates::new(complete::reviews))]
+    pub id: i64,
+    /// The album artist, instead of the one that was suggested
+    #[arg(long)]
+    pub artist: Option<String>,
+    /// The title, instead of the one that was suggested
+    #[arg(long)]
+    pub album: Option<String>,
+    /// The year, instead of the one that was suggested
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=9999))]
+    pub year: Option<i32>,
+    /// Take the runner-up
+    #[arg(long)]
+    pub runner_up: bool,
+    /// In the place of what the library has; the old files go into the trash
+    #[arg(long, conflicts_with_all = ["beside", "extend"])]
+    pub replace: bool,
+    /// As an edition of its own beside what the library has
+    #[arg(long, conflicts_with = "extend")]
+    pub beside: bool,
+    /// Add only what the library lacks
+    #[arg(long)]
+    pub extend: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub async fn run(wire: Wire, command: Review) -> anyhow::Result<Status> {
     match command {
-        Command::List { status, limit, output } => list(&wire, &status, limit, output).await,
-        Command::Show { id, output } => show(&wire, id, output).await,
-        Command::Approve(args) => approve(&wire, args).await,
-        Command::Reject { id, reason, delete, output } => {
+        Review::List { status, limit, output } => list(&wire, &status, limit, output).await,
+        Review::Show { id, output } => show(&wire, id, output).await,
+        Review::Approve(args) => approve(&wire, args).await,
+        Review::Reject { id, reason, delete, output } => {
             let body = json!({"reason": reason, "delete_files": delete});
             decide(&wire, id, ("reject", body), &["rejected"], output).await
         }
-        Command::PutBack { id, output } => {
+        Review::PutBack { id, output } => {
             decide(&wire, id, ("put-back", json!({})), &["review"], output).await
         }
-        Command::Undo { id, output } => {
+        Review::Undo { id, output } => {
             decide(&wire, id, ("undo", json!({})), &["review", "rejected"], output).await
         }
     }
@@ -32,7 +121,7 @@ async fn list(wire: &Wire, status: &str, limit: u16, output: Output) -> anyhow::
     let reviews = wire.get(&format!("/api/import/review?status={status}&limit={limit}")).await?;
     let items = reviews.as_array().map(Vec::as_slice).unwrap_or_default();
     if output.json {
-        print_json(&reviews)?;
+        output.print(&reviews)?;
     } else if items.is_empty() {
         print("Nothing waits.")?;
     } else {
@@ -62,7 +151,7 @@ fn line(review: &Value) -> Vec<String> {
 async fn show(wire: &Wire, id: i64, output: Output) -> anyhow::Result<Status> {
     let detail = wire.get(&format!("/api/import/review/{id}")).await?;
     if output.json {
-        print_json(&detail)?;
+        output.print(&detail)?;
         return Ok(Status::Done);
     }
     print(import_show::page(&import_show::find(wire, id).await?))?;
@@ -168,7 +257,7 @@ async fn decide(
     let shown = import_show::find(wire, id).await?;
     let is_done = wanted.contains(&shown.state.as_str());
     if output.json {
-        print_json(&json!({
+        output.print(&json!({
             "id": id, "state": shown.state, "album_id": shown.album_id, "path": shown.path, "reason": shown.reason,
             "job_id": answer["job_id"],
         }))?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::Output;
 use super::exit::{Status, failure};
-use super::terminal::{print, print_json, table};
+use super::terminal::{print, table};
 use super::wire::Wire;
 
 /// These are asked for, and never shown.
@@ -58,7 +58,7 @@ fn text(setting: &Value, field: &str) -> String {
 async fn list(wire: &Wire, output: &Output) -> anyhow::Result<Status> {
     let known = known(wire).await?;
     if output.json {
-        print_json(&known)?;
+        output.print(&known)?;
         return Ok(Status::Done);
     }
     let rows = known.iter().map(|setting| {
@@ -78,7 +78,7 @@ async fn get(wire: &Wire, name: &str, output: &Output) -> anyhow::Result<Status>
         return Err(failure(Status::NotFound, why));
     };
     if output.json {
-        print_json(setting)?;
+        output.print(setting)?;
     } else {
         print(text(setting, "value"))?;
     }
@@ -100,7 +100,7 @@ async fn set(wire: &Wire, name: &str, value: Option<String>, output: &Output) ->
     };
     let answer = wire.put("/api/settings", json!({ name: value })).await?;
     if output.json {
-        print_json(&answer)?;
+        output.print(&answer)?;
         return Ok(Status::Done);
     }
     let units: Vec<&str> =
@@ -122,5 +122,5 @@ fn asked(name: &str) -> anyhow::Result<Value> {
         io::stdin().lock().read_line(&mut line)?;
         line.trim_end_matches(['\r', '\n']).to_owned()
     };
-    Ok(if text.is_empty() { Value::Null } else { json!(text) })
+    Ok(json!(text))
 }

@@ -32,6 +32,30 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(print(text)?)
 }
 
+/// A list as comma-separated values (RFC 4180) beneath the names of its fields; lists and objects in it as JSON.
+pub fn csv(items: &[Value]) -> String {
+    let mut names: Vec<&String> = Vec::new();
+    for name in items.iter().filter_map(Value::as_object).flat_map(|item| item.keys()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let line =
+        |cells: Vec<String>| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\r\n";
+    let head = line(names.iter().map(|name| (*name).clone()).collect());
+    let rows =
+        items.iter().map(|item| line(names.iter().map(|name| text_of(&item[name.as_str()])).collect()));
+    std::iter::once(head).chain(rows).collect()
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
 /// Rows beneath a head; the columns named in `right` hold numbers.
 pub fn table(head: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();

@@ -1,15 +1,15 @@
 //! `barbossa token`: what programs get in with.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use clap_complete::engine::ArgValueCandidates;
+use serde_json::{Value, from_value, json};
 
 use super::args::Output;
-use super::exit::Status;
-use super::terminal::{complain, print, print_json, table, time};
-use crate::activity;
-use crate::app::App;
-use crate::auth::{self, Account, ApiToken, NewToken, Scope};
-use crate::db::Transaction;
+use super::complete;
+use super::exit::{Status, failure};
+use super::terminal::{complain, print, table, text_of, time};
+use super::wire::Wire;
+use crate::auth::{ApiToken, Scope, name_key};
 
 #[derive(Debug, Subcommand)]
 pub enum Token {
@@ -17,9 +17,9 @@ pub enum Token {
     Create {
         /// What it is for, in your words
         name: String,
-        /// Whose token it is
-        #[arg(long, value_name = "NAME")]
-        user: String,
+        /// Whose token it is, as root; else your own
+        #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::users))]
+        user: Option<String>,
         /// What it may: read; write, also what a member may; admin, all that an admin may
         #[arg(long, default_value = "read", value_parser = scope)]
         scope: Scope,
@@ -31,9 +31,9 @@ pub enum Token {
     },
     /// List a user's tokens
     List {
-        /// Whose
-        #[arg(long, value_name = "NAME")]
-        user: String,
+        /// Whose, as root; else your own
+        #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::users))]
+        user: Option<String>,
         #[command(flatten)]
         output: Output,
     },
@@ -41,9 +41,9 @@ pub enum Token {
     Revoke {
         /// Its number, as `barbossa token list` shows it
         id: i64,
-        /// Whose it is
-        #[arg(long, value_name = "NAME")]
-        user: String,
+        /// Whose it is, as root; else your own
+        #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::users))]
+        user: Option<String>,
     },
 }
 
@@ -51,52 +51,66 @@ fn scope(name: &str) -> Result<Scope, String> {
     Scope::of(name).ok_or_else(|| format!("there are {}", Scope::ALL.map(Scope::name).join(", ")))
 }
 
-pub async fn run(app: App, command: Token) -> anyhow::Result<Status> {
+pub async fn run(mut wire: Wire, command: Token) -> anyhow::Result<Status> {
+    let (Token::Create { user, .. } | Token::List { user, .. } | Token::Revoke { user, .. }) = &command;
+    let owner = owner(&mut wire, user.as_deref()).await?;
     match command {
-        Token::Create { name, user, scope, days, output } => {
-            create(&app, &user, NewToken { name: &name, scope, days }, output).await
+        Token::Create { name, scope, days, output, .. } => {
+            let body = json!({"name": name, "scope": scope, "expires_in_days": days});
+            create(&wire.post("/api/auth/tokens", body).await?, &owner, output)
         }
-        Token::List { user, output } => list(&app, &user, output).await,
-        Token::Revoke { id, user } => revoke(&app, &user, id).await,
+        Token::List { output, .. } => list(&wire.get("/api/auth/tokens").await?, &owner, output),
+        Token::Revoke { id, .. } => {
+            wire.delete(&format!("/api/auth/tokens/{id}")).await?;
+            print(format_args!("Token {id} of {owner} gets nobody in any more."))?;
+            Ok(Status::Done)
+        }
     }
 }
 
-async fn create(app: &App, user: &str, new: NewToken<'_>, output: Output) -> anyhow::Result<Status> {
-    let mut client = app.db.get().await?;
-    let account = auth::find_user_by_name(&client, user).await?;
-    let tx = client.transaction().await?;
-    let (about, token) = auth::issue_token(&tx, account.id, new).await?;
-    note(&tx, "token_create", &account, &about).await?;
-    tx.commit().await?;
+/// The name of whoever is meant: only root at the local socket acts for others, and nobody shall make a token of their own
+/// in the belief that it is another's.
+async fn owner(wire: &mut Wire, asked: Option<&str>) -> anyhow::Result<String> {
+    if let Some(asked) = asked {
+        wire.act_as(asked);
+    }
+    let known = text_of(&wire.get("/api/auth/me").await?["username"]);
+    match asked {
+        Some(asked) if name_key(asked.trim()) != name_key(&known) => {
+            let why = format!(
+                "You are {known} here, and only root makes tokens for others: sudo barbossa token … --user {asked}, on \
+                 Barbossa's own machine; or leave --user out."
+            );
+            Err(failure(Status::NotPermitted, why))
+        }
+        _ => Ok(known),
+    }
+}
+
+fn create(made: &Value, owner: &str, output: Output) -> anyhow::Result<Status> {
     if output.json {
-        let mut json = serde_json::to_value(&about)?;
-        json["token"] = Value::String(token);
-        print_json(&json)?;
+        output.print(made)?;
         return Ok(Status::Done);
     }
     // The token alone goes to where a script takes it from.
-    print(&token)?;
+    print(text_of(&made["token"]))?;
+    let about: ApiToken = from_value(made.clone())?;
     let ends = about
         .expires_at
         .map_or_else(|| "does not end by itself".to_owned(), |at| format!("ends {}", time(at)));
     let scope = about.scope.name();
-    complain(format_args!(
-        "Token {} of {}, {scope}, {ends}. It is not shown again.",
-        about.id, account.username
-    ));
+    complain(format_args!("Token {} of {owner}, {scope}, {ends}. It is not shown again.", about.id));
     Ok(Status::Done)
 }
 
-async fn list(app: &App, user: &str, output: Output) -> anyhow::Result<Status> {
-    let client = app.db.get().await?;
-    let account = auth::find_user_by_name(&client, user).await?;
-    let tokens = auth::tokens_of(&client, account.id).await?;
+fn list(tokens: &Value, owner: &str, output: Output) -> anyhow::Result<Status> {
     if output.json {
-        print_json(&tokens)?;
+        output.print(tokens)?;
         return Ok(Status::Done);
     }
+    let tokens: Vec<ApiToken> = from_value(tokens.clone())?;
     if tokens.is_empty() {
-        print(format_args!("{} has none: barbossa token create NAME --user {user}", account.username))?;
+        print(format_args!("{owner} has none: barbossa token create NAME"))?;
         return Ok(Status::Done);
     }
     let rows = tokens.into_iter().map(|t| {
@@ -106,24 +120,4 @@ async fn list(app: &App, user: &str, output: Output) -> anyhow::Result<Status> {
     });
     print(table(&["id", "name", "scope", "since", "last used", "ends"], &[0], rows))?;
     Ok(Status::Done)
-}
-
-async fn revoke(app: &App, user: &str, id: i64) -> anyhow::Result<Status> {
-    let mut client = app.db.get().await?;
-    let account = auth::find_user_by_name(&client, user).await?;
-    let tx = client.transaction().await?;
-    let about = auth::revoke_token(&tx, id, account.id).await?;
-    note(&tx, "token_revoke", &account, &about).await?;
-    tx.commit().await?;
-    print(format_args!("{} gets nobody in any more.", about.name))?;
-    Ok(Status::Done)
-}
-
-/// In the activity log, as something that nobody who is logged in did.
-async fn note(tx: &Transaction<'_>, action: &str, account: &Account, about: &ApiToken) -> anyhow::Result<()> {
-    let details = json!({
-        "username": account.username, "name": about.name, "scope": about.scope, "by": "command line",
-    });
-    activity::record(tx, None, action, Some(("user", account.id)), Some(&details), None).await?;
-    Ok(())
 }

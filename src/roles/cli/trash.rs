@@ -135,7 +135,7 @@ fn entries(number: usize) -> String {
 async fn show(wire: &Wire, id: i64, output: Output) -> anyhow::Result<Status> {
     let item = wire.get(&format!("/api/trash/{id}")).await?;
     if output.json {
-        print_json(&item)?;
+        output.print(&item)?;
         return Ok(Status::Done);
     }
     let artist = item["artist"].as_str().map(|a| format!("{a} - ")).unwrap_or_default();
@@ -183,7 +183,7 @@ async fn restore(wire: &Wire, ids: &[i64], output: Output) -> anyhow::Result<Sta
         results.push(result);
     }
     if output.json {
-        print_json(&results)?;
+        output.print(&results)?;
     }
     Ok(Status::Done)
 }
@@ -268,7 +268,7 @@ pub async fn delete(
 
 fn tell(output: Output, result: &Value, text: &str) -> anyhow::Result<Status> {
     if output.json {
-        print_json(result)?;
+        output.print(result)?;
     } else {
         print(text)?;
     }

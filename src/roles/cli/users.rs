@@ -8,7 +8,7 @@ use serde_json::{from_value, json};
 
 use super::args::{Output, User};
 use super::exit::{Status, failure};
-use super::terminal::{asked_once, print, print_json, table, time};
+use super::terminal::{asked_once, print, table, time};
 use super::wire::Wire;
 use crate::auth::{Account, name_key, valid_name};
 
@@ -18,7 +18,12 @@ pub async fn run(wire: Wire, command: User) -> anyhow::Result<Status> {
         User::List(output) => list(&wire, output).await,
         User::Remove { name, yes } => remove(&wire, &name, yes).await,
         User::Password { name, password_stdin } => password(&wire, &name, password_stdin).await,
-        User::Update { name, admin } => update(&wire, &name, admin).await,
+        User::Update { name, admin, password: is_asked } => {
+            if let Some(is_admin) = admin {
+                update(&wire, &name, is_admin).await?;
+            }
+            if is_asked { password(&wire, &name, false).await } else { Ok(Status::Done) }
+        }
     }
 }
 
@@ -50,7 +55,7 @@ async fn add(wire: &Wire, name: &str, is_admin: bool, from_stdin: bool) -> anyho
 async fn list(wire: &Wire, output: Output) -> anyhow::Result<Status> {
     let users = users(wire).await?;
     if output.json {
-        print_json(&users)?;
+        output.print(&users)?;
         return Ok(Status::Done);
     }
     if users.is_empty() {

@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::args::Output;
 use super::exit::Status;
-use super::terminal::{print, print_json};
+use super::terminal::print;
 use crate::db::latest_version;
 
 pub fn run(output: Output) -> anyhow::Result<Status> {
     let version = env!("CARGO_PKG_VERSION");
     if output.json {
-        print_json(&json!({"name": "Barbossa", "version": version, "schema": latest_version()}))?;
+        output.print(&json!({"name": "Barbossa", "version": version, "schema": latest_version()}))?;
     } else {
         print(format_args!("Barbossa {version} (schema {})", latest_version()))?;
     }

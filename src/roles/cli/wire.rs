@@ -129,6 +129,11 @@ impl Wire {
         &self.address
     }
 
+    /// From now on for this person, as far as root at the local socket asks; nobody else can.
+    pub fn act_as(&mut self, name: &str) {
+        self.as_user = Some(name.to_owned());
+    }
+
     /// Whether requests will say who asks, as opposed to: root at the local socket is known.
     pub fn has_token(&self) -> bool {
         self.token.is_some()

@@ -3,14 +3,19 @@
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::token::{ApiToken, NewToken, Scope, issue_token, revoke_token, tokens_of};
-use super::{InPerson, forget_remembered};
+use crate::activity;
 use crate::answer::Message;
 use crate::app::App;
+use crate::auth::{
+    ApiToken, Client, InPerson, NewToken, Scope, User, forget_remembered, issue_token, revoke_token,
+    tokens_of,
+};
+use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::input::{Json, Path};
 
@@ -59,6 +64,7 @@ struct Issued {
 async fn create_token(
     State(app): State<App>,
     InPerson(user): InPerson,
+    client: Client,
     Json(ask): Json<Ask>,
 ) -> Result<(StatusCode, axum::Json<Issued>)> {
     if ask.expires_in_days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
@@ -66,7 +72,11 @@ async fn create_token(
         return Err(Error::Field { field: "expires_in_days", message });
     }
     let new = NewToken { name: &ask.name, scope: ask.scope, days: ask.expires_in_days };
-    let (about, token) = issue_token(&app.db.get().await?, user.id, new).await?;
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    let (about, token) = issue_token(&tx, user.id, new).await?;
+    note(&tx, "token_create", &user, &about, &client).await?;
+    tx.commit().await?;
     tracing::info!(user_id = user.id, token_id = about.id, scope = about.scope.name(), "a token was made");
     Ok((StatusCode::CREATED, axum::Json(Issued { token, about })))
 }
@@ -76,10 +86,25 @@ async fn create_token(
 async fn revoke_own_token(
     State(app): State<App>,
     InPerson(user): InPerson,
+    client: Client,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<Message>> {
-    revoke_token(&app.db.get().await?, id, user.id).await?;
+    let mut connection = app.db.get().await?;
+    let tx = connection.transaction().await?;
+    let about = revoke_token(&tx, id, user.id).await?;
+    note(&tx, "token_revoke", &user, &about, &client).await?;
+    tx.commit().await?;
     forget_remembered(&app);
     tracing::info!(user_id = user.id, token_id = id, "a token was revoked");
     Ok(axum::Json(Message::new("Token revoked")))
+}
+
+/// A line for the admins: who lets what in.
+async fn note(tx: &impl Sql, action: &str, user: &User, about: &ApiToken, client: &Client) -> Result<()> {
+    let details = json!({
+        "username": user.username, "name": about.name, "scope": about.scope, "token_id": about.id,
+    });
+    let (entity, address) = (Some(("user", user.id)), client.address_text());
+    activity::record(tx, user.row(), action, entity, Some(&details), address.as_deref()).await?;
+    Ok(())
 }
