@@ -115,9 +115,9 @@ docs:
 it *NAME: setup
     cargo test {{ profile }} --no-fail-fast --features failpoints -- {{ NAME }}
 
-# Hold the running server to its OpenAPI document, as a member and as an admin, for SECONDS each
-contract SECONDS="300": setup
-    BARBOSSA_CONTRACT_SECONDS={{ SECONDS }} cargo test {{ profile }} --features failpoints --test it -- contract:: --nocapture
+# Hold the running server to its OpenAPI document, as a member and as an admin, for SECONDS each, by other requests each time
+contract SECONDS="300" SEED="random": setup
+    BARBOSSA_CONTRACT_SECONDS={{ SECONDS }} BARBOSSA_CONTRACT_SEED={{ SEED }} cargo test {{ profile }} --features failpoints --test it -- contract:: --nocapture
 
 # Random lives against the model (tests/it/model), a new seed each time, until something breaks or MINUTES are over
 soak MINUTES="60" STEPS="20000": setup
@@ -138,6 +138,21 @@ units: build
 # Build the Debian package, and print where it is
 deb: build
     @{{ package }} deb
+
+# Judge the alert rules with Prometheus' own tool: taken out of Debian's package, which is not installed
+alerts:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    promtool={{ quote(cache / "promtool") }}
+    if [ ! -x "$promtool" ]; then
+        folder=$(mktemp -d)
+        trap 'rm -rf "$folder"' EXIT
+        (cd "$folder" && apt-get -qq download prometheus)
+        dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar --extract --to-stdout ./usr/bin/promtool >"$folder/promtool"
+        chmod +x "$folder/promtool"
+        mv "$folder/promtool" "$promtool"
+    fi
+    "$promtool" check rules --lint=all --lint-fatal {{ quote(justfile_directory() / "packaging/monitoring/prometheus-rules.yml") }}
 
 # Judge the Debian package
 lintian: build

@@ -18,6 +18,7 @@ STAGES = [
     ("fmt", ["check-format"], False),
     ("clippy", ["clippy"], False),
     ("docs", ["docs"], False),
+    ("alert rules", ["alerts"], False),
     ("unit and integration tests", ["it"], False),
     ("package", ["deb"], True),
     ("units", ["units"], True),

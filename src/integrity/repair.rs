@@ -202,7 +202,7 @@ impl Repair {
         let details = json!({"path": patient.path, "kind": patient.kind, "from": way, "artist": patient.artist, "title": patient.album});
         let entity = Some(("track", patient.track_id));
         activity::record(&tx, self.requested_by, "file_repaired", entity, Some(&details), None).await?;
-        tell(&tx, &patient).await?;
+        tell(&tx, patient).await?;
         tx.commit().await?;
         tracing::info!(
             damage_id = self.damage_id,

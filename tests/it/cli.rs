@@ -37,7 +37,7 @@ fn seen(output: &Output) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-fn run_with_input(command: &mut Command, input: &str) -> (i32, String, String) {
+pub fn run_with_input(command: &mut Command, input: &str) -> (i32, String, String) {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -462,4 +462,66 @@ async fn only_what_lies_in_the_inbox_is_imported_and_only_the_library_is_adopted
     let asked: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(asked["path"], "import/pending/Album");
     assert_eq!(town.value::<i64>("select count(*) from job where kind = 'imports.import_release'").await, 1);
+}
+
+#[tokio::test]
+async fn lists_are_comma_separated_values_for_programs_that_want_them() {
+    let town = Town::new().await;
+    people(&town).await;
+    let (code, out, err) = run(barbossa(&town).args(["user", "list", "--format", "csv"]));
+    assert_eq!(code, 0, "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    let place = lines[0].split(',').position(|name| name == "username").unwrap();
+    let names: Vec<&str> = lines[1..].iter().map(|line| line.split(',').nth(place).unwrap()).collect();
+    assert_eq!(names, ["Ada", "Bob"], "{out}");
+    let (_, out, _) = run(barbossa(&town).args(["library", "albums", "--format", "json"]));
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["total"], 0);
+    let (_, out, _) = run(barbossa(&town).args(["user", "list", "--format", "table"]));
+    assert!(out.starts_with("NAME"), "{out}");
+    assert_eq!(
+        run(barbossa(&town).args(["user", "list", "--json", "--format", "csv"])).0,
+        2,
+        "one or the other"
+    );
+}
+
+#[tokio::test]
+async fn the_commands_of_the_first_version_still_do_what_they_did() {
+    let town = Town::new().await;
+    let (code, out, err) = run_with_input(
+        barbossa(&town).args(["admin", "create-user", "ada", "--admin", "--password-stdin"]),
+        "a long password\n",
+    );
+    assert_eq!((code, out.as_str()), (0, "ada may log in now (admin).\n"), "{err}");
+    let (code, _, err) = run(barbossa(&town).args(["admin", "create-user", "bob", "-p", "a long password"]));
+    assert!(code == 2 && err.contains("barbossa user add bob --password-stdin"), "{code} {err}");
+    assert_eq!(
+        run_with_input(barbossa(&town).args(["user", "add", "bob", "--password-stdin"]), "a long password\n")
+            .0,
+        0
+    );
+    let (_, out, _) = run(barbossa(&town).args(["admin", "list-users"]));
+    assert!(out.contains("ada") && out.contains("bob"), "{out}");
+    town.execute(
+        "insert into artist (name, sort_name, sort_key, name_key) values ('Björk', 'Björk', 'bjork', 'bjork');
+         insert into album (artist_id, title, title_key, sort_key, year, path)
+            select id, 'Debut', 'debut', 'debut', 1993, 'artists/Björk/Debut (1993)' from artist",
+    )
+    .await;
+    let id: i64 = town.value("select id from album").await;
+    let bob = |args: &[&str]| run(barbossa(&town).args(["--as", "bob", "library"]).args(args));
+    let (code, out, err) = bob(&["heart", "-a", &id.to_string()]);
+    assert_eq!((code, out), (0, format!("{id}: Album added to library\n")), "{err}");
+    assert!(bob(&["my-library", "-p", "1", "-n", "5"]).1.contains("Debut"));
+    assert_eq!(bob(&["unheart", "--album", &id.to_string()]).0, 0);
+    assert_eq!(bob(&["heart"]).0, 2, "which one?");
+    let (code, out, err) = run(barbossa(&town).args(["import", "review", "--format", "csv"]));
+    assert_eq!((code, out.trim()), (0, ""), "{err}");
+    assert!(run(barbossa(&town).args(["import", "scan"])).1.contains("looks at the inbox"));
+    let (code, _, err) = run(barbossa(&town).args(["import", "approve", "4711"]));
+    assert!(code == 5 && err.contains("Review item not found"), "{code} {err}");
+    assert_eq!(run(barbossa(&town).args(["maintenance", "dupes", "--action", "report"])).0, 0);
+    assert_eq!(run(barbossa(&town).args(["maintenance", "dupes", "--action", "keep-best"])).0, 2);
+    assert_eq!(run(barbossa(&town).args(["admin", "delete-user", "bob", "--force"])).0, 0);
+    assert_eq!(town.value::<i64>("select count(*) from app_user").await, 1);
 }

@@ -503,6 +503,34 @@ async fn a_cancelled_export_leaves_what_is_whole_and_a_stopped_one_goes_on_by_it
     home.ada.post(&format!("/api/exports/{id}/resume"), json!({})).await.expect(400);
 }
 
+/// A worker writes how far it is in the transaction that holds its job's row (`context.hold`), then the export's. A cancel
+/// that took them the other way round and they would each wait for the other, until PostgreSQL ended one of them.
+#[tokio::test]
+async fn whoever_cancels_waits_for_the_worker_and_neither_is_ended() {
+    let home = Household::with_music().await;
+    let id = home.ask(json!({})).await;
+    let mut worker = home.app.db.get().await.unwrap();
+    let tx = worker.transaction().await.unwrap();
+    let job: i64 = home.town.value(&format!("select job_id from export where id = {id}")).await;
+    tx.execute("select from job where id = $1 for no key update", &[&job]).await.unwrap();
+    let (ada, path) = (home.ada.clone(), format!("/api/exports/{id}/cancel"));
+    let cancelling = tokio::spawn(async move { ada.post(&path, json!({})).await });
+    eventually("the cancel waits for the job's row", || async {
+        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+            and wait_event_type = 'Lock'";
+        home.town.value::<i64>(waiting).await >= 1
+    })
+    .await;
+    // With the export's row held by the cancel this would be the deadlock.
+    tx.execute("set local lock_timeout = '5s'", &[]).await.unwrap();
+    tx.execute("update export set exported_albums = 1 where id = $1", &[&id]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(cancelling.await.unwrap().expect(200)["status"], "cancelled");
+    assert_eq!(home.show(id).await["status"], "cancelled");
+    let state: String = home.town.value(&format!("select state from job where id = {job}")).await;
+    assert_eq!(state, "cancelled");
+}
+
 #[tokio::test]
 async fn a_worker_runs_it_and_tells_how_far_it_is() {
     let home = Household::with_music().await;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use barbossa::auth::{self, NewUser};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -421,4 +422,49 @@ async fn a_second_signal_stops_at_once() {
     std::thread::sleep(Duration::from_millis(2500));
     assert!(api.process.try_wait().unwrap().is_none(), "it waits for the request");
     assert!(api.stop().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_setting_holds_in_every_role_that_runs() {
+    let town = Town::new().await;
+    // Both read the same folder of changes, which lies beside the settings that the environment names.
+    let shared = tempfile::tempdir().unwrap();
+    let shared = shared.path();
+    fs::write(shared.join("barbossa.toml"), "").unwrap();
+    let run = format!("BARBOSSA_CONFIG={} exec \"$0\" api", shared.join("barbossa.toml").display());
+    let app = town.app_as("test");
+    let client = app.db.get().await.unwrap();
+    let new = NewUser { username: "ada", password: &"a long password".into(), is_admin: true };
+    let id = auth::create_user(&client, new).await.unwrap().id;
+    let token = auth::start_session(&app, id, None, None).await.unwrap();
+    let doors = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let run = format!("LISTEN_FDNAMES=api {run}");
+    let passed = |door: &TcpListener| vec![door.try_clone().unwrap().into()];
+    let mut roles = doors.each_ref().map(|door| Unit::launch(&town, &run, passed(door)));
+    for role in &mut roles {
+        role.expect("READY=1");
+    }
+    let say = |door: &TcpListener, request: &str, body: &str| {
+        let mut stream = TcpStream::connect(door.local_addr().unwrap()).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{request} /api/settings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let days =
+        |door: &TcpListener| say(door, "GET", "").contains("\"name\":\"trash.keep_days\",\"value\":\"7\"");
+    assert!(!days(&doors[0]) && !days(&doors[1]));
+    let changed = say(&doors[0], "PUT", "{\"trash.keep_days\": 7}");
+    assert!(changed.starts_with("HTTP/1.1 200"), "{changed}");
+    assert!(days(&doors[0]), "{}", say(&doors[0], "GET", ""));
+    eventually("the other process has heard of it", || async { days(&doors[1]) }).await;
+    for role in &mut roles {
+        assert!(role.stop().success());
+    }
 }

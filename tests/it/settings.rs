@@ -4,8 +4,9 @@ use barbossa::roles::api::router;
 use barbossa::settings;
 use http::StatusCode;
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::cli::{barbossa, run, run_with_input};
 use crate::collection::Collection;
 use crate::harness::Client;
 
@@ -60,7 +61,9 @@ async fn a_change_holds_at_once_here_and_in_a_process_that_hears_of_it() {
     settings::take_over(&other);
     assert_eq!(other.settings.trash.keep_days, 7);
     assert_eq!(other.settings.secrets.plex_token.as_ref().unwrap().expose_secret(), "secret");
-    ada.put("/api/settings", json!({"plex_token": null})).await.expect(200);
+    ada.put("/api/settings", json!({"plex_token": null, "plex_url": null})).await.expect(200);
+    assert!(collection.app.settings.secrets.plex_token.is_some(), "null changes nothing");
+    ada.put("/api/settings", json!({"plex_token": ""})).await.expect(200);
     assert!(collection.app.settings.secrets.plex_token.is_none());
     let files = collection.town.settings().changes_dir.join("secrets/barbossa.plex-token");
     let mode = std::os::unix::fs::PermissionsExt::mode(&files.metadata().unwrap().permissions());
@@ -126,4 +129,49 @@ async fn an_admin_looks_around_beneath_the_allowed_roots_only() {
         let answer = ada.get(&format!("/api/settings/browse?path={path}")).await;
         assert_eq!(answer.status, StatusCode::from_u16(status).unwrap(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_command_line_lists_reads_and_changes_them() {
+    let collection = Collection::new().await;
+    let town = &collection.town;
+    let settings = |args: &[&str]| run(barbossa(town).arg("settings").args(args));
+    let (code, out, err) = settings(&["list"]);
+    assert!(code == 0 && out.starts_with("SETTING") && out.contains("trash.keep_days"), "{out}{err}");
+    let listed: Value = serde_json::from_str(&settings(&["list", "--json"]).1).unwrap();
+    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"imports.min_confidence") && !names.contains(&"qobuz.email"), "{names:?}");
+    let (_, out, _) = settings(&["list", "--format", "csv"]);
+    assert!(out.lines().any(|line| line.starts_with("name,") || line.contains(",name,")), "{out}");
+
+    assert_eq!(settings(&["get", "trash.keep_days"]), (0, "30\n".into(), String::new()));
+    assert_eq!(settings(&["set", "trash.keep_days", "7"]).1, "trash.keep_days is changed.\n");
+    assert_eq!(settings(&["get", "trash.keep_days"]).1, "7\n");
+    let (code, out, _) = settings(&["set", "worker.concurrency", "2"]);
+    assert!(
+        code == 0 && out.contains("systemctl restart barbossa-fetch.service barbossa-worker.service"),
+        "{out}"
+    );
+    let (code, _, err) = settings(&["set", "trash.keep_days", "never"]);
+    assert!(code == 2 && err.contains("trash.keep_days"), "{code} {err}");
+    let (code, _, err) = settings(&["set", "trash.keep_days"]);
+    assert!(code == 2 && err.contains("barbossa settings set trash.keep_days VALUE"), "{code} {err}");
+    let (code, _, err) = settings(&["get", "no.such"]);
+    assert!(code == 5 && err.contains("barbossa settings list"), "{code} {err}");
+
+    let (code, _, err) = settings(&["set", "plex_token", "s3cr3t"]);
+    assert!(code == 2 && err.contains("it is asked for"), "{code} {err}");
+    let secret = |input: &str| run_with_input(barbossa(town).args(["settings", "set", "plex_token"]), input);
+    let file = town.settings().changes_dir.join("secrets/barbossa.plex-token");
+    let (code, out, err) = secret("s3cr3t\n");
+    assert!(code == 0 && !out.contains("s3cr3t") && !err.contains("s3cr3t"), "{out}{err}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), "s3cr3t");
+    assert_eq!(secret("\n").0, 0);
+    assert!(std::fs::read_to_string(&file).unwrap_or_default().trim().is_empty(), "it is forgotten");
+
+    let (code, _, err) = {
+        collection.member("bob").await;
+        run(barbossa(town).args(["--as", "bob", "settings", "list"]))
+    };
+    assert!(code == 4 && err.contains("Admin access required"), "{code} {err}");
 }

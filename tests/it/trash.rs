@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::cli::{barbossa, run};
 use crate::collection::{Collection, Member, each, new_album};
 use crate::harness::files_beneath;
+use crate::totals::totals_are_true;
 
 impl Collection {
     pub fn master(&self) -> Vec<String> {
@@ -59,6 +60,7 @@ impl Collection {
             .value("select count(*) from album a where available_tracks <> (select count(*) from track t where t.album_id = a.id)")
             .await;
         assert_eq!(wrong, 0, "available_tracks");
+        totals_are_true(&self.town).await;
     }
 
     /// Every row that a deletion takes away and a restoration brings back.
