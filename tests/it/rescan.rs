@@ -152,6 +152,28 @@ async fn a_file_moved_renamed_and_retagged_at_once_keeps_its_id_and_hearts() {
 }
 
 #[tokio::test]
+async fn a_retagged_track_that_lay_in_another_albums_folder_keeps_its_heart() {
+    let home = Home::new().await;
+    let files = album(&home.artists("Ann/One (1999)"), "Ann", "One", 1999, 2);
+    home.settle().await;
+    // As after a restore: the second track's album has its folder elsewhere.
+    let two = "with two as (insert into album (artist_id, title, title_key, sort_key, path)
+            select id, 'Two', 'two', 'two', 'artists/Ann/Two' from artist returning id)
+        update track t set album_id = two.id from two where t.track_number = 2";
+    home.town.execute(two).await;
+    home.member_with_heart("Two").await;
+    retag(&files[1], |tag| tag.set_title("Other".into()));
+    home.rescan().await;
+    home.links_settle().await;
+    let track = "select concat_ws(' ', a.title, t.title) from track t join album a on a.id = t.album_id where t.track_number = 2";
+    assert_eq!(home.text(track).await, "One Other", "the folder's album has it now");
+    let hearted = "select string_agg(t.title, ', ') from heart h join track t on t.id = h.track_id or t.album_id = h.album_id";
+    assert_eq!(home.text(hearted).await, "Other");
+    assert_eq!(home.beneath("users/ada"), ["Ann/One (1999)/02 - Song 2.flac"]);
+    assert_eq!(home.number("select count(*) from album").await, 1, "an album without tracks goes");
+}
+
+#[tokio::test]
 async fn missing_is_not_deleted_and_what_returns_is_there_again() {
     let home = Home::new().await;
     album(&home.artists("Ann/One (1999)"), "Ann", "One", 1999, 2);

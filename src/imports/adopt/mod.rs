@@ -97,12 +97,12 @@ impl Adopt {
             report.add(&read);
             batch.push(read);
             if batch.len() >= BATCH || (batch.len() >= ENOUGH && releases.is_empty()) {
-                write_batch(context, &look.lost, &mut batch, &mut report).await?;
+                write_batch(context, &mut batch, &mut report).await?;
             }
             let progress = json!({"files": report.files, "total": total, "albums": report.albums});
             context.progress.send_replace(Some(progress));
         }
-        write_batch(context, &look.lost, &mut batch, &mut report).await?;
+        write_batch(context, &mut batch, &mut report).await?;
         if context.stop.is_cancelled() {
             return Ok(Outcome::Snooze(Duration::ZERO));
         }
@@ -160,14 +160,9 @@ impl Adopt {
     }
 }
 
-async fn write_batch(
-    context: &Context,
-    lost: &LostFiles,
-    batch: &mut Vec<ReadRelease>,
-    report: &mut Report,
-) -> Result<()> {
+async fn write_batch(context: &Context, batch: &mut Vec<ReadRelease>, report: &mut Report) -> Result<()> {
     if !batch.is_empty() {
-        let written = write::write(context, lost, batch).await?;
+        let written = write::write(context, batch).await?;
         report.new_albums += written.new_albums;
         report.tracks += written.tracks;
         batch.clear();

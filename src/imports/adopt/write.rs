@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::lost::LostFiles;
 use super::reading::ReadRelease;
 use crate::activity;
 use crate::db::Sql;
@@ -24,7 +23,7 @@ pub struct Written {
 }
 
 /// Writes a batch in one transaction. Done twice it is done once.
-pub async fn write(context: &Context, lost: &LostFiles, batch: &[ReadRelease]) -> Result<Written> {
+pub async fn write(context: &Context, batch: &[ReadRelease]) -> Result<Written> {
     let mut client = context.app.db.get().await?;
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
@@ -40,8 +39,9 @@ pub async fn write(context: &Context, lost: &LostFiles, batch: &[ReadRelease]) -
     let new: Vec<(i64, i64)> =
         recorded.iter().filter(|r| r.is_new).map(|r| (r.artist_id, r.album_id)).collect();
     hearts::follow_all(&tx, &new).await?;
-    tell_changes(&tx, &before, &tags_of(&tx, &changed).await?).await?;
-    carry(&tx, lost, &moved_ids).await?;
+    let after = tags_of(&tx, &changed).await?;
+    tell_changes(&tx, &before, &after).await?;
+    carry(&tx, &before, &after).await?;
     library::end_damage(&tx, &changed, Ending::Healed).await?;
     let damaged: Vec<_> = batch.iter().flat_map(|r| r.damaged.iter().cloned()).collect();
     library::report_damage(&tx, &damaged).await?;
@@ -54,9 +54,15 @@ pub async fn write(context: &Context, lost: &LostFiles, batch: &[ReadRelease]) -
     })
 }
 
-/// Hearts hang on what was moved: on a track that left a hearted album, and on an album of which nothing is left.
-async fn carry(tx: &impl Sql, lost: &LostFiles, moved: &[i64]) -> Result<()> {
-    let left: Vec<(i64, i64)> = moved.iter().filter_map(|id| Some((*id, lost.get(*id)?.album_id))).collect();
+/// Hearts hang on what was moved or has other tags now: on a track that left a hearted album, and on an album of which
+/// nothing is left.
+async fn carry(tx: &impl Sql, before: &BTreeMap<i64, Tags>, after: &BTreeMap<i64, Tags>) -> Result<()> {
+    let is_elsewhere = |id: &i64, was: &Tags| after.get(id).is_some_and(|now| now.album_id != was.album_id);
+    let left: Vec<(i64, i64)> = before
+        .iter()
+        .filter(|(id, was)| is_elsewhere(id, was))
+        .map(|(id, was)| (*id, was.album_id))
+        .collect();
     if left.is_empty() {
         return Ok(());
     }

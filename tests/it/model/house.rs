@@ -364,7 +364,15 @@ impl House {
     async fn hearts_stay(&mut self) -> Verdict {
         let now = self.hearted_now().await;
         if let Some(gone) = self.hearted.iter().find(|h| !now.contains(h)) {
-            return Err(format!("user {} has lost the heart of track {}", gone.0, gone.1));
+            // What a reader of this wants to know next.
+            let sql = "select coalesce(string_agg(concat_ws(' ', t.id, t.album_id, t.path, t.title), E'\\n' order by t.id), '') from track t
+                where exists (select from track x where x.id = $1 and split_part(x.path, '/', 2) = split_part(t.path, '/', 2))";
+            let client = self.app.db.get().await.unwrap();
+            let near: String = client.row(sql, &[&gone.1]).await.unwrap().get(0);
+            return Err(format!(
+                "user {} has lost the heart of track {}; its artist's tracks:\n{near}",
+                gone.0, gone.1
+            ));
         }
         self.hearted = now;
         Ok(())
