@@ -13,9 +13,12 @@ mod harness;
 mod live;
 #[path = "peers/mod.rs"]
 mod peers;
+#[path = "serve/mod.rs"]
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use barbossa::app::App;
@@ -28,10 +31,8 @@ use harness::audio::{Format, Song};
 use lofty::prelude::*;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_barbossa");
-/// Where the api listens when systemd passes it no socket.
-const PORT: u16 = 8080;
-
 fn main() {
+    harness::IS_DURABLE.store(true, Ordering::Relaxed);
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -55,7 +56,7 @@ fn main() {
             live::relink().await;
         }
         if is_wanted("serve") {
-            serve().await;
+            serve::serve().await;
         }
     });
 }
@@ -254,72 +255,6 @@ async fn import(albums: usize, voices: Voices) {
         worker.busy_seconds(),
         load()
     );
-}
-
-/// The pages of a large library, by wrk.
-async fn serve() {
-    let town = Town::new().await;
-    println!("serve: seeding 50,000 albums, 500,000 tracks …");
-    town.execute(SEED).await;
-    let app = town.app_as("bench");
-    let client = app.db.get().await.unwrap();
-    let user =
-        barbossa::auth::NewUser { username: "bench", password: &"a long password".into(), is_admin: true };
-    barbossa::auth::create_user(&client, user).await.unwrap();
-    let start = Instant::now();
-    let api = Role::start(&town, &["api"]);
-    while std::net::TcpStream::connect(("127.0.0.1", PORT)).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(10), "the api does not listen");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    println!("serve: api accepts {} ms after its start", start.elapsed().as_millis());
-    let token = log_in();
-    for path in [
-        "/api/albums",
-        "/api/albums?limit=100",
-        "/api/albums?page=500",
-        "/api/albums/25000",
-        "/api/artists",
-        "/api/search?q=wint",
-    ] {
-        println!("serve: {path}\n{}", wrk(path, &token));
-    }
-    let roles = [("worker", &["worker"][..]), ("beat", &["beat"]), ("watcher", &["watcher"])]
-        .map(|(n, a)| (n, Role::start(&town, a)));
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let mut total = api.resident_mib();
-    println!("memory: api {total:.0} MiB after the load");
-    for (name, role) in &roles {
-        total += role.resident_mib();
-        println!("memory: {name} {:.0} MiB", role.resident_mib());
-    }
-    println!("memory: four roles {total:.0} MiB");
-}
-
-fn log_in() -> String {
-    let body = r#"{"username":"bench","password":"a long password"}"#;
-    let curl = Command::new("curl")
-        .args(["-fsS", "-H", "Content-Type: application/json", "-d", body])
-        .arg(format!("http://127.0.0.1:{PORT}/api/auth/login"))
-        .output()
-        .unwrap();
-    assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
-    let answer: serde_json::Value = serde_json::from_slice(&curl.stdout).unwrap();
-    answer["token"].as_str().unwrap().to_owned()
-}
-
-fn wrk(path: &str, token: &str) -> String {
-    let out = Command::new("wrk")
-        .args(["-t1", "-c32", "-d5s", "--latency", "-H"])
-        .arg(format!("Authorization: Bearer {token}"))
-        .arg(format!("http://127.0.0.1:{PORT}{path}"))
-        .output()
-        .expect("wrk is installed: `./dev setup`");
-    let text = String::from_utf8_lossy(&out.stdout);
-    let kept = text
-        .lines()
-        .filter(|l| ["50%", "99%", "Requests/sec", "Non-2xx", "Socket errors"].iter().any(|k| l.contains(k)));
-    kept.map(|l| format!("    {}", l.trim())).collect::<Vec<_>>().join("\n")
 }
 
 /// What the files of a library sound like.

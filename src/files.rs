@@ -409,8 +409,13 @@ pub fn may_change(folder: &Path) -> bool {
 
 /// Bytes that we may still write on the file system of `path`.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    Ok(space(path)?.0)
+}
+
+/// The same, and how many bytes it holds in all.
+pub fn space(path: &Path) -> io::Result<(u64, u64)> {
     let stat = nix::sys::statvfs::statvfs(path)?;
-    Ok(stat.blocks_available() * stat.fragment_size())
+    Ok((stat.blocks_available() * stat.fragment_size(), stat.blocks() * stat.fragment_size()))
 }
 
 // -- the marker of the library

@@ -102,6 +102,11 @@ impl Report {
         self.0.iter().map(|(part, code)| (*part, *code == OK))
     }
 
+    /// What one part is: `ok`, or what is the matter with it.
+    pub fn code(&self, part: &str) -> &'static str {
+        self.0.get(part).copied().unwrap_or(UNKNOWN)
+    }
+
     fn shown(&self) -> Shown {
         let status = self.status().name();
         Shown { status, version: env!("CARGO_PKG_VERSION"), checks: self.0.clone() }

@@ -56,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 10, name: "exports", sql: include_str!("migrations/0010_exports.sql") },
     Migration { version: 11, name: "totals", sql: include_str!("migrations/0011_totals.sql") },
     Migration { version: 12, name: "backups", sql: include_str!("migrations/0012_backups.sql") },
+    Migration { version: 13, name: "disk_space", sql: include_str!("migrations/0013_disk_space.sql") },
 ];
 
 /// The version of the schema that this program was built for.

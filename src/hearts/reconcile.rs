@@ -145,6 +145,16 @@ struct Entry {
     username: Option<String>,
 }
 
+impl Entry {
+    /// Whether the note that is there is the one that a link to this file would get.
+    fn is_noted_as(&self, master: Option<FileId>, username: &str) -> bool {
+        self.made.is_some()
+            && self.made == master.map(|m| m.inode)
+            && self.made_for == Some(self.album_id)
+            && self.username.as_deref() == Some(username)
+    }
+}
+
 /// Some albums of one user, and what the rows say about them.
 struct Batch {
     user_id: i64,
@@ -269,7 +279,7 @@ impl Batch {
                 step,
                 master,
                 made: entry.made,
-                is_noted: false,
+                is_noted: entry.is_noted_as(master, &username),
                 on_disk: findings.on_disk,
             });
         }
@@ -404,7 +414,7 @@ impl Survey {
 
     /// A link that is about to be made is noted first: if we die in between, the next run knows it for ours.
     async fn note_intents(&mut self, context: &Context) -> Result<()> {
-        let is_intent = |p: &Planned| matches!(p.step, Step::Link | Step::Note);
+        let is_intent = |p: &Planned| matches!(p.step, Step::Link | Step::Note) && !p.is_noted;
         if self.plan.iter().any(is_intent) {
             let mut client = context.app.db.get().await?;
             let tx = client.transaction().await?;

@@ -6,16 +6,15 @@
 //! what was expected.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, openat, renameat2};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, SFlag, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::step::{FileId, OnDisk};
@@ -29,6 +28,9 @@ pub struct Tree {
     music: File,
     username: String,
     open: HashMap<String, Rc<OwnedFd>>,
+    /// The folder of the master library that was looked into last (None: it is not there). The paths come in order, so one
+    /// is enough, and no batch holds more files open than it has albums.
+    master: Option<(String, Option<Rc<OwnedFd>>)>,
 }
 
 /// How a change went.
@@ -43,17 +45,38 @@ pub enum Changed {
 impl Tree {
     /// Opens MUSIC_PATH; the user's folder is made when the first link is.
     pub fn open(music: &Path, username: &str) -> io::Result<Self> {
-        Ok(Self { music: File::open(music)?, username: username.to_owned(), open: HashMap::new() })
+        Ok(Self {
+            music: File::open(music)?,
+            username: username.to_owned(),
+            open: HashMap::new(),
+            master: None,
+        })
     }
 
     /// A regular file of the master library, by its path relative to MUSIC_PATH.
-    pub fn master(&self, path: &str) -> io::Result<Option<FileId>> {
-        match openat_beneath(&self.music, path, OFlag::O_PATH | OFlag::O_NOFOLLOW) {
-            Ok(file) => Ok(regular(&File::from(file).metadata()?)),
-            // The last two: a symbolic link leads out of the music, so it is no file of ours.
-            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EXDEV | Errno::ELOOP) => Ok(None),
-            Err(e) => Err(e.into()),
+    pub fn master(&mut self, path: &str) -> io::Result<Option<FileId>> {
+        let (dir, name) = split(path);
+        let Some(folder) = self.master_folder(dir)? else { return Ok(None) };
+        // A symbolic link leads out of the music, so it is no file of ours.
+        match look_in(&folder, name)? {
+            OnDisk::File(file) => Ok(Some(file)),
+            OnDisk::Nothing | OnDisk::Other => Ok(None),
         }
+    }
+
+    fn master_folder(&mut self, dir: &str) -> io::Result<Option<Rc<OwnedFd>>> {
+        if let Some((last, folder)) = &self.master
+            && last == dir
+        {
+            return Ok(folder.clone());
+        }
+        let folder = match openat_beneath(&self.music, dir, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+            Ok(folder) => Some(Rc::new(folder)),
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EXDEV | Errno::ELOOP) => None,
+            Err(e) => return Err(e.into()),
+        };
+        self.master = Some((dir.to_owned(), folder.clone()));
+        Ok(folder)
     }
 
     /// What lies at a path of the user's folder.
@@ -75,7 +98,7 @@ impl Tree {
             Err(e) if is_strange_folder(&e) => return Ok(Changed::Foreign),
             Err(e) => return Err(e),
         };
-        match linkat(&self.music, master_path, &folder, name, AtFlags::empty()) {
+        match self.link_master(master_path, &folder, name) {
             Ok(()) => Ok(Changed::Done),
             Err(Errno::EEXIST) => Ok(Changed::Foreign),
             Err(e) => Err(e.into()),
@@ -88,7 +111,7 @@ impl Tree {
         let Some(folder) = self.folder(dir, false)? else { return self.link(master_path, path) };
         let aside = format!("{ASIDE}{old}");
         remove_if_there(&folder, &aside)?;
-        linkat(&self.music, master_path, &folder, aside.as_str(), AtFlags::empty())?;
+        self.link_master(master_path, &folder, &aside)?;
         match renameat2(&folder, aside.as_str(), &folder, name, RenameFlags::RENAME_EXCHANGE) {
             Ok(()) => {}
             Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
@@ -106,6 +129,16 @@ impl Tree {
         }
         remove_if_there(&folder, &aside)?;
         Ok(if is_expected { Changed::Done } else { Changed::Foreign })
+    }
+
+    fn link_master(&mut self, master_path: &str, folder: &OwnedFd, name: &str) -> Result<(), Errno> {
+        let (dir, master_name) = split(master_path);
+        let master = match self.master_folder(dir) {
+            Ok(Some(master)) => master,
+            Ok(None) => return Err(Errno::ENOENT),
+            Err(e) => return Err(Errno::try_from(e).unwrap_or(Errno::EIO)),
+        };
+        linkat(&*master, master_name, folder, name, AtFlags::empty())
     }
 
     /// For file systems that cannot exchange two names (NFS, some FUSE): for a moment there is no file.
@@ -219,9 +252,11 @@ fn make_folder(above: impl AsFd, name: &str) -> io::Result<()> {
 }
 
 fn look_in(folder: &OwnedFd, name: &str) -> io::Result<OnDisk> {
-    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    match openat(folder, name, flags, Mode::empty()) {
-        Ok(found) => Ok(regular(&File::from(found).metadata()?).map_or(OnDisk::Other, OnDisk::File)),
+    match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(found) if found.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFREG.bits() => {
+            Ok(OnDisk::File(FileId { device: found.st_dev, inode: found.st_ino, names: found.st_nlink }))
+        }
+        Ok(_) => Ok(OnDisk::Other),
         Err(Errno::ENOENT) => Ok(OnDisk::Nothing),
         Err(e) => Err(e.into()),
     }
@@ -232,10 +267,6 @@ fn remove_if_there(folder: &OwnedFd, name: &str) -> io::Result<()> {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(e) => Err(e.into()),
     }
-}
-
-fn regular(file: &Metadata) -> Option<FileId> {
-    file.is_file().then(|| FileId { device: file.dev(), inode: file.ino(), names: file.nlink() })
 }
 
 /// A symbolic link, a file or a mount where we would have a folder.

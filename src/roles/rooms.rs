@@ -37,6 +37,7 @@ pub fn jobs() -> Registry {
         .with::<jobs::Vacuum>()
         .with::<library::ReadEssences>()
         .with::<library::MakeThumbnails>()
+        .with::<library::NoteSpace>()
         .with::<hearts::ReconcileLinks>()
         .with::<hearts::AuditLinks>()
         .with::<edits::ApplyEdits>()
@@ -70,6 +71,7 @@ pub fn timetable() -> Vec<Timed> {
         Timed::new::<edits::ExpireEdits>("40 2 * * *"),
         // What a lost job has left; else it finds nothing to do.
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),
+        Timed::new::<library::NoteSpace>("5 0 * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
         Timed::new::<trash::Expire>("30 2 * * *"),

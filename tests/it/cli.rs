@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use barbossa::auth::{self, Verdict};
+use barbossa::{jobs, library};
 use serde_json::Value;
 
 use crate::harness::{Town, files_beneath, postgres};
@@ -143,7 +144,7 @@ async fn a_backup_is_made_and_listed() {
 #[tokio::test]
 async fn without_postgresql_each_command_says_so_and_exits_6() {
     let town = Town::new().await;
-    for args in [&["backup", "run"][..], &["migrate"], &["status"]] {
+    for args in [&["backup", "run"][..], &["migrate"]] {
         let mut command = barbossa(&town);
         command.args(args).env("DATABASE_URL", "postgresql://barbossa@%2Fnowhere/barbossa");
         let (code, _, err) = run(&mut command);
@@ -341,10 +342,61 @@ async fn status_is_a_table_for_people_and_json_for_programs() {
     )
     .await;
     let (code, out, err) = run(barbossa(&town).arg("status"));
-    assert_eq!(code, 0, "{err}");
+    assert_eq!(code, 1, "{err}");
     assert!(out.contains("3 jobs running, 12 waiting") && out.contains("1 min ago: late"), "{out}");
+    assert!(out.starts_with(&format!("Barbossa {}: LOOK\n", env!("CARGO_PKG_VERSION"))), "{out}");
     let report: Value = serde_json::from_str(&run(barbossa(&town).args(["status", "--json"])).1).unwrap();
     assert_eq!((&report["roles"][0]["is_late"], &report["redis"]), (&Value::Bool(true), &Value::Bool(true)));
+    assert!(report["space"]["free_bytes"].as_u64().unwrap() > 0, "{report}");
+    let complaints = report["complaints"].as_array().unwrap();
+    assert!(complaints.iter().any(|c| c["what"] == "worker: stale" && c["verdict"] == "warning"), "{report}");
+}
+
+#[tokio::test]
+async fn status_exits_as_monitoring_plugins_do() {
+    let town = Town::new().await;
+    let heard = "insert into heartbeat (role, host, pid, status, version, started_at, seen_at)
+        select role, 'h', 1, 'idle', '0.1.0', now(), now()
+        from unnest(array['api', 'worker', 'fetch', 'beat', 'watcher']) role";
+    town.execute(heard).await;
+    let (code, out, _) = run(barbossa(&town).arg("status"));
+    assert!(code == 0 && out.contains(": all is well\n"), "{code} {out}");
+    std::fs::remove_file(town.music().join(".barbossa-library")).unwrap();
+    let (code, out, _) = run(barbossa(&town).arg("status"));
+    assert!(code == 2 && out.contains(": CRITICAL\n"), "{code} {out}");
+    let mut away = barbossa(&town);
+    away.args(["status", "--json"]).env("DATABASE_URL", "postgresql://barbossa@%2Fnowhere/barbossa");
+    let (code, out, _) = run(&mut away);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &report["verdict"]), (2, &Value::from("critical")));
+    let what = report["complaints"][0]["what"].as_str().unwrap();
+    assert!(what.contains("PostgreSQL does not answer") && what.contains("systemctl status"), "{what}");
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_has_its_days_counted() {
+    let town = Town::new().await;
+    let app = town.app();
+    let client = app.db.get().await.unwrap();
+    let now = library::space(&app, &client).await.unwrap();
+    assert_eq!(now.days_left, None, "nothing is known yet");
+    let noted = jobs::enqueue(&client, &library::NoteSpace {}).await.unwrap();
+    let registry = jobs::Registry::new().with::<library::NoteSpace>();
+    jobs::Worker::new(app.clone(), registry, &[jobs::Queue::Maintenance], 1).run_due().await.unwrap();
+    let state: String = town.value(&format!("select state from job where id = {noted}")).await;
+    assert_eq!(
+        (state.as_str(), town.value::<i64>("select count(*) from disk_space").await),
+        ("completed", 1)
+    );
+    // A hundredth of what is free today was used each day of the last two weeks.
+    let (free, total) = (now.free_bytes as i64, now.total_bytes as i64);
+    town.execute(&format!(
+        "insert into disk_space select current_date - n, {free} + n * {free} / 100, {total} from generate_series(0, 14) n
+            on conflict (day) do update set free_bytes = excluded.free_bytes"
+    ))
+    .await;
+    let days = library::space(&app, &client).await.unwrap().days_left.expect("it fills up");
+    assert!((90..=110).contains(&days), "{days}");
 }
 
 #[tokio::test]

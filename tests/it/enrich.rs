@@ -240,7 +240,10 @@ async fn all_processes_together_ask_one_question_a_second() {
     assert!(came.len() >= 4 && came.len() == turns.len(), "{came:?} {turns:?}");
     assert!(turns.windows(2).all(|w| w[1] - w[0] > 1.05), "each has a second of its own: {turns:?}");
     // A turn ends 1.1 s after it begins.
-    assert!(came.iter().zip(&turns).all(|(came, end)| *came > end - 1.11), "none is early: {came:?} {turns:?}");
+    assert!(
+        came.iter().zip(&turns).all(|(came, end)| *came > end - 1.11),
+        "none is early: {came:?} {turns:?}"
+    );
 }
 
 #[tokio::test]

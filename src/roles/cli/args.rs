@@ -121,7 +121,8 @@ pub enum Command {
     /// Commands of the first version
     #[command(subcommand, hide = true)]
     Maintenance(Maintenance),
-    /// What is running, waiting and there
+    /// Whether all is well, and what runs, waits and is there; exits 0 (well), 1 (look) or 2 (critical), as monitoring
+    /// plugins do
     Status(Output),
     /// Try everything that has to work, and say what does not
     Doctor(Output),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::args::Output;
 use super::desk;
 use super::exit::Status;
+use super::host;
 use super::terminal::{bytes, print, print_json, span, table};
 use crate::app::App;
 use crate::backups;
@@ -22,6 +23,10 @@ use crate::files;
 const LITTLE_SPACE: u64 = 5 << 30;
 /// The timer makes one a day.
 const OLD_BACKUP: Duration = Duration::from_secs(2 * 86_400);
+/// Two weeks to renew a certificate.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+/// inotify: each folder in the inbox is one.
+const FEW_WATCHES: u64 = 8192;
 const NGINX_SNIPPET: &str = "/etc/nginx/snippets/barbossa-music.conf";
 const LIBRARY: &str = "select id from library";
 const LATE: &str = "select role from heartbeat where seen_at < now() - interval '20 seconds' order by role";
@@ -92,6 +97,11 @@ async fn examine(app: &App) -> Vec<Finding> {
         finding("roles", roles(app).await),
         finding("backup", backup(app).await),
         finding("restore", restore(app).await),
+        finding("backup folder", backup_folder(&app.settings.backup_dir)),
+        finding("certificate", certificate(app.clock.now()).await),
+        finding("clock", clock().await),
+        finding("inotify", inotify(Path::new("/proc/sys/fs/inotify/max_user_watches"))),
+        finding("units", units().await),
         finding("old tokens", old_tokens(app)),
     ]
 }
@@ -131,7 +141,7 @@ async fn redis(app: &App) -> Found {
     doubtful("does not answer; live updates are slow: systemctl status barbossa-redis")
 }
 
-/// The marker, and what the worker does all day: a file, a second name for it in another folder, a rename.
+/// The marker, and what the worker does all day: a file on the disk for good, a second name for it in another folder, a rename.
 async fn music(app: &App) -> Found {
     let music = app.music();
     let expected =
@@ -150,13 +160,14 @@ async fn music(app: &App) -> Found {
         _ => {}
     }
     match try_links(music) {
-        Ok(()) => Ok(format!("{}: files, links and renames work", music.display())),
+        Ok(()) => Ok(format!("{}: files, links, renames and fsync work", music.display())),
         Err(error) => bad(format!("{}: {error}", music.display())),
     }
 }
 
 fn try_links(music: &Path) -> std::io::Result<()> {
     let source = tempfile::Builder::new().prefix(".doctor-").tempfile_in(music.join("import"))?;
+    source.as_file().sync_all()?;
     let targets = ["artists", "users"]
         .map(|folder| tempfile::Builder::new().prefix(".doctor-").tempdir_in(music.join(folder)));
     for target in targets {
@@ -271,6 +282,59 @@ async fn restore(app: &App) -> Found {
 
 fn age(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(at)).unwrap_or_default()
+}
+
+fn backup_folder(folder: &Path) -> Found {
+    let tried = tempfile::Builder::new().prefix(".doctor-").tempfile_in(folder);
+    match tried.and_then(|file| file.as_file().sync_all()).and_then(|()| files::free_bytes(folder)) {
+        Ok(free) => Ok(format!("{}: writable, {} left", folder.display(), bytes(free))),
+        Err(error) => bad(format!(
+            "{}: {error}; set backup_dir to a folder that barbossa may write to",
+            folder.display()
+        )),
+    }
+}
+
+async fn certificate(now: Timestamp) -> Found {
+    let Some(found) = host::certificate().await else {
+        return doubtful("cannot be read: see ssl_certificate in /etc/nginx/snippets/barbossa-tls.conf");
+    };
+    let (path, left) = (found.path.display(), age(now, found.expires_at));
+    if left.is_zero() {
+        return bad(format!("{path} has expired: renew it, then systemctl reload nginx"));
+    }
+    if left < SOON {
+        return doubtful(format!("{path} expires in {}: renew it, then systemctl reload nginx", span(left)));
+    }
+    Ok(format!("{path}, for another {}", span(left)))
+}
+
+/// Logins, tickets and the pace of questions to others go by the clock.
+async fn clock() -> Found {
+    match host::is_clock_synchronized().await {
+        Some(true) => Ok("set by the network".to_owned()),
+        Some(false) => doubtful("not set by the network: timedatectl set-ntp true"),
+        None => Ok("nobody here knows whether it is set by the network".to_owned()),
+    }
+}
+
+fn inotify(limit: &Path) -> Found {
+    let read = std::fs::read_to_string(limit).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    match read {
+        Some(most) if most < FEW_WATCHES => doubtful(format!(
+            "only {most} folders can be watched, larger inboxes are swept: sysctl fs.inotify.max_user_watches=65536"
+        )),
+        Some(most) => Ok(format!("{most} folders can be watched")),
+        None => doubtful(format!("{} cannot be read; the inbox is swept", limit.display())),
+    }
+}
+
+async fn units() -> Found {
+    let failed = host::failed_units().await;
+    match failed.first() {
+        None => Ok("none has failed".to_owned()),
+        Some(first) => bad(format!("failed: {}; journalctl -u {first}", failed.join(", "))),
+    }
 }
 
 fn old_tokens(app: &App) -> Found {

@@ -14,6 +14,7 @@ mod exit;
 mod export;
 mod generate;
 mod generator;
+mod host;
 mod import;
 mod import_show;
 mod integrity;
@@ -101,7 +102,7 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Jobs(command) => with_wire(wire, |wire| jobs::run(wire, command)),
         Command::Admin(command) => desk_work(command.command()?, wire),
         Command::Maintenance(command) => desk_work(command.command(), wire),
-        Command::Status(output) => desk::with_app(|app| status::run(app, output)),
+        Command::Status(output) => status::run(output),
         Command::Api
         | Command::Worker(_)
         | Command::Beat

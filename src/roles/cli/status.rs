@@ -1,4 +1,4 @@
-//! `barbossa status`: the units' heartbeats, the queue, what is there, the latest backup.
+//! `barbossa status`: one screen that says whether all is well, and what is not; for monitoring, its exit status does.
 
 use std::time::Duration;
 
@@ -6,14 +6,23 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::Output;
-use super::exit::Status;
-use super::terminal::{count, print, print_json, span, table, time};
+use super::desk;
+use super::exit::{Status, explain};
+use super::host::{self, Certificate};
+use super::terminal::{bytes, count, print, print_json, span, table, time};
 use crate::app::App;
 use crate::backups::{self, Backup, Proof};
 use crate::db::{Client, Sql, current_version, latest_version};
+use crate::health::{self, Probes};
+use crate::library::{self, Space};
 
 /// A role that has not been heard for so long is late; /health says the same.
 const LATE: Duration = Duration::from_secs(20);
+
+/// Below this an import of an album in 24/192 may not fit.
+const LITTLE_SPACE: u64 = 5 << 30;
+/// Two weeks to buy a disk or to renew a certificate.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
 
 const HEARTBEATS: &str = "select role, host, pid, status, version, started_at, seen_at from heartbeat
     order by role, host, pid";
@@ -22,20 +31,42 @@ const QUEUE: &str =
         count(*) filter (where state = 'discarded')
     from job where state in ('running', 'available', 'discarded') group by queue order by queue";
 const LIBRARY: &str = "select artist_count, album_count, track_count, (select count(*) from app_user),
-        (select count(*) from import where state = 'review')
+        (select count(*) from import where state = 'review'), (select count(*) from damage where ended_at is null)
     from library";
+
+/// As monitoring plugins say it (monitoring-plugins.org, "Plugin Return Codes").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warning,
+    Critical,
+}
 
 #[derive(Serialize)]
 struct Report {
+    verdict: Verdict,
+    /// What is not well, the worst first; empty when all is.
+    complaints: Vec<Complaint>,
     version: &'static str,
     schema: i32,
     schema_needed: i32,
     redis: bool,
     roles: Vec<Heartbeat>,
+    failed_units: Vec<String>,
     queues: Vec<Backlog>,
     library: Library,
+    /// None when the music folder cannot be asked.
+    space: Option<Space>,
     last_backup: Option<Backup>,
     proof: Proof,
+    certificate: Option<Certificate>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Complaint {
+    verdict: Verdict,
+    what: String,
 }
 
 #[derive(Serialize)]
@@ -65,20 +96,44 @@ struct Library {
     tracks: i64,
     users: i64,
     in_review: i64,
+    damaged: i64,
 }
 
-pub async fn run(app: App, output: Output) -> anyhow::Result<Status> {
-    let report = gather(&app).await?;
-    if output.json {
-        print_json(&report)?;
-    } else {
-        print(shown(&report, app.clock.now()))?;
+pub fn run(output: Output) -> anyhow::Result<Status> {
+    let told = desk::with_app(|app| async move {
+        let report = gather(&app).await?;
+        if output.json {
+            print_json(&report)?;
+        } else {
+            print(shown(&report, app.clock.now()))?;
+        }
+        Ok(exit_of(report.verdict))
+    });
+    // Without the database nothing works, and a monitor wants to know just that.
+    told.or_else(|error| {
+        let what = explain(&error);
+        if output.json {
+            let complaint = Complaint { verdict: Verdict::Critical, what };
+            print_json(&serde_json::json!({ "verdict": Verdict::Critical, "complaints": [complaint] }))?;
+        } else {
+            print(format_args!("Barbossa {}: CRITICAL\n  {what}", env!("CARGO_PKG_VERSION")))?;
+        }
+        Ok(exit_of(Verdict::Critical))
+    })
+}
+
+/// 0, 1 and 2.
+fn exit_of(verdict: Verdict) -> Status {
+    match verdict {
+        Verdict::Ok => Status::Done,
+        Verdict::Warning => Status::Failed,
+        Verdict::Critical => Status::Usage,
     }
-    Ok(Status::Done)
 }
 
 async fn gather(app: &App) -> anyhow::Result<Report> {
     let client = app.db.get().await?;
+    let (schema, redis) = (current_version(&client).await?, app.cache.is_there().await);
     let row = client.row(LIBRARY, &[]).await?;
     let library = Library {
         artists: row.get(0),
@@ -86,18 +141,71 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
         tracks: row.get(2),
         users: row.get(3),
         in_review: row.get(4),
+        damaged: row.get(5),
     };
-    Ok(Report {
+    let probes = app.kept::<Probes>();
+    let (health, failed_units, certificate) =
+        tokio::join!(probes.look(app), host::failed_units(), host::certificate());
+    let mut report = Report {
+        verdict: Verdict::Ok,
+        complaints: Vec::new(),
         version: env!("CARGO_PKG_VERSION"),
-        schema: current_version(&client).await?,
+        schema,
         schema_needed: latest_version(),
-        redis: app.cache.is_there().await,
+        redis,
         roles: roles(&client, app.clock.now()).await?,
+        failed_units,
         queues: queues(&client).await?,
         library,
+        space: library::space(app, &client).await.ok(),
         last_backup: backups::list(&client, 1).await?.pop(),
         proof: backups::proof(&client).await?,
-    })
+        certificate,
+    };
+    report.complaints = complaints(&report, &health, app.clock.now());
+    report.verdict = report.complaints.first().map_or(Verdict::Ok, |c| c.verdict);
+    Ok(report)
+}
+
+/// What is not well, the worst first.
+fn complaints(report: &Report, health: &health::Report, now: Timestamp) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    let mut complain = |verdict, what: String| found.push(Complaint { verdict, what });
+    if report.schema != report.schema_needed {
+        let (is, needed) = (report.schema, report.schema_needed);
+        let what = format!(
+            "the schema is at version {is}, this program needs {needed}: systemctl start barbossa-migrate"
+        );
+        complain(Verdict::Critical, what);
+    }
+    for (part, _) in
+        health.parts().filter(|(part, is_well)| !is_well && !["database", "schema"].contains(part))
+    {
+        let verdict = if part.starts_with("music") { Verdict::Critical } else { Verdict::Warning };
+        complain(verdict, format!("{part}: {}", health.code(part)));
+    }
+    for unit in &report.failed_units {
+        complain(Verdict::Warning, format!("{unit} has failed: journalctl -u {unit}"));
+    }
+    if let Some(space) = report.space {
+        let days = space.days_left.filter(|days| u64::from(*days) * 86_400 < SOON.as_secs());
+        if space.free_bytes < LITTLE_SPACE {
+            complain(Verdict::Warning, format!("only {} left for music", bytes(space.free_bytes)));
+        } else if let Some(days) = days {
+            complain(Verdict::Warning, format!("the disk with the music is full in about {days} days"));
+        }
+    }
+    if let Some(certificate) = &report.certificate {
+        let path = certificate.path.display();
+        if certificate.expires_at <= now {
+            complain(Verdict::Critical, format!("the certificate {path} has expired"));
+        } else if since(now, certificate.expires_at) < SOON {
+            let left = span(since(now, certificate.expires_at));
+            complain(Verdict::Warning, format!("the certificate {path} expires in {left}"));
+        }
+    }
+    found.sort_by(|a, b| b.verdict.cmp(&a.verdict));
+    found
 }
 
 async fn roles(client: &Client, now: Timestamp) -> anyhow::Result<Vec<Heartbeat>> {
@@ -152,7 +260,14 @@ fn shown(report: &Report, now: Timestamp) -> String {
         0 => "No job runs or waits.".to_owned(),
         _ => table(&["queue", "running", "waiting", "failed"], &[1, 2, 3], queues),
     };
-    format!("{roles}\n\n{queues}\n\n{}", facts(report, now).join("\n"))
+    let verdict = match report.verdict {
+        Verdict::Ok => "all is well",
+        Verdict::Warning => "LOOK",
+        Verdict::Critical => "CRITICAL",
+    };
+    let complaints: String = report.complaints.iter().map(|c| format!("\n  {}", c.what)).collect();
+    let facts = facts(report, now).join("\n");
+    format!("Barbossa {}: {verdict}{complaints}\n\n{roles}\n\n{queues}\n\n{facts}", report.version)
 }
 
 fn facts(report: &Report, now: Timestamp) -> Vec<String> {
@@ -193,13 +308,20 @@ fn facts(report: &Report, now: Timestamp) -> Vec<String> {
             "Restore   not proven yet: systemctl list-timers barbossa-restore-drill.timer".to_owned()
         }
     });
-    if !report.redis {
-        facts.push("Redis     does not answer: live updates are slow, all else goes on".to_owned());
+    if let Some(space) = report.space {
+        let left = space.days_left.map(|days| format!(", full in about {days} days")).unwrap_or_default();
+        let (free, total) = (bytes(space.free_bytes), bytes(space.total_bytes));
+        facts.push(format!("Disk      {free} of {total} free for music{left}"));
     }
-    if report.schema != report.schema_needed {
+    facts.push(match library.damaged {
+        0 => "Integrity no damaged file is known".to_owned(),
+        n => format!("Integrity {} damaged: barbossa integrity damages", of(n, "file")),
+    });
+    if let Some(certificate) = &report.certificate {
         facts.push(format!(
-            "Schema    is at version {}, this program needs {}: systemctl start barbossa-migrate",
-            report.schema, report.schema_needed
+            "TLS       {} until {}",
+            certificate.path.display(),
+            time(certificate.expires_at)
         ));
     }
     facts

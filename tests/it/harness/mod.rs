@@ -9,7 +9,7 @@ mod servers;
 
 pub use client::{Answer, Client};
 pub use leftovers::Folder;
-pub use servers::{Postgres, Redis, postgres, redis};
+pub use servers::{IS_DURABLE, Postgres, Redis, postgres, redis};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -5,13 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use barbossa::db::{Db, migrate};
 use tokio_postgres::NoTls;
 
 use super::Folder;
+
+/// Whether PostgreSQL keeps what it says it kept, with Debian's own settings: for measurements. Before its first start.
+pub static IS_DURABLE: AtomicBool = AtomicBool::new(false);
 
 /// The cluster of this test run.
 pub fn postgres() -> &'static Postgres {
@@ -33,7 +36,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// `initdb` and start; without fsync, since nothing here has to outlive a power cut.
+    /// `initdb` and start; without fsync unless `IS_DURABLE`, since nothing here has to outlive a power cut.
     pub fn start() -> Self {
         let folder = Folder::new("barbossa-test-pg-", &std::env::temp_dir());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -66,22 +69,11 @@ impl Postgres {
     /// Starts (again) the server over the same data, and waits until it answers.
     pub fn run(&mut self) {
         let mut command = self.command("postgres");
-        command.arg("-D").arg(self.data()).args([
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=off",
-            "-c",
-            "full_page_writes=off",
-        ]);
-        command.args([
-            "-c",
-            "max_connections=200",
-            "-c",
-            "shared_buffers=64MB",
-            "-c",
-            "log_min_messages=fatal",
-        ]);
+        command.arg("-D").arg(self.data()).args(["-c", "listen_addresses=", "-c", "max_connections=200"]);
+        command.args(["-c", "log_min_messages=fatal"]);
+        if !IS_DURABLE.load(Ordering::Relaxed) {
+            command.args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=64MB"]);
+        }
         command.arg("-c").arg(format!("unix_socket_directories={}", self.folder.path().display()));
         self.pid = outlived_by_nothing(command);
         let socket = self.folder.path().join(".s.PGSQL.5432");
