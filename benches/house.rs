@@ -32,7 +32,7 @@ use lofty::prelude::*;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_barbossa");
 fn main() {
-    harness::IS_DURABLE.store(true, Ordering::Relaxed);
+    harness::servers::IS_DURABLE.store(true, Ordering::Relaxed);
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

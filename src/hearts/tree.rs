@@ -288,7 +288,7 @@ fn split_owned(path: &str) -> (&str, String) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{MetadataExt, symlink};
     use std::path::PathBuf;
 
     use super::*;

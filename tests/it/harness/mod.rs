@@ -5,11 +5,11 @@ pub mod audio;
 mod client;
 mod door;
 mod leftovers;
-mod servers;
+pub mod servers;
 
 pub use client::{Answer, Client};
 pub use leftovers::Folder;
-pub use servers::{IS_DURABLE, Postgres, Redis, postgres, redis};
+pub use servers::{Postgres, Redis, postgres, redis};
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
