@@ -204,7 +204,7 @@ fn complaints(report: &Report, health: &health::Report, now: Timestamp) -> Vec<C
             complain(Verdict::Warning, format!("the certificate {path} expires in {left}"));
         }
     }
-    found.sort_by(|a, b| b.verdict.cmp(&a.verdict));
+    found.sort_by_key(|complaint| std::cmp::Reverse(complaint.verdict));
     found
 }
 
