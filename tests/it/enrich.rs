@@ -231,10 +231,12 @@ async fn all_processes_together_ask_one_question_a_second() {
         done == 2
     })
     .await;
-    let (now, instant) = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap(), Instant::now());
-    let asked = fake.asked.lock().unwrap();
-    let came: Vec<f64> = asked.iter().map(|(at, _)| (now - (instant - *at)).as_secs_f64()).collect();
-    drop(asked);
+    let (now, instant) =
+        (SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64(), Instant::now());
+    let came: Vec<f64> = {
+        let asked = fake.asked.lock().unwrap();
+        asked.iter().map(|(at, _)| now - instant.duration_since(*at).as_secs_f64()).collect()
+    };
     let ends = "select array_agg(extract(epoch from free_at)::double precision order by free_at) from turn";
     let turns: Vec<f64> = inbox.town.value::<Vec<f64>>(ends).await;
     assert!(came.len() >= 4 && came.len() == turns.len(), "{came:?} {turns:?}");
