@@ -17,7 +17,7 @@ use crate::answer::Started;
 use crate::app::App;
 use crate::auth::User;
 use crate::db::Sql;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::input;
 use crate::jobs;
 
@@ -47,7 +47,8 @@ struct Queued {
 }
 
 /// Imports a folder. The folder is imported as soon as it has settled; asking twice is asking once.
-#[utoipa::path(post, path = "/import", tag = "import", responses((status = 202, body = Queued)))]
+#[utoipa::path(post, path = "/import", tag = "import",
+    responses((status = 202, body = Queued), (status = 404, body = Problem, description = "There is no such folder")))]
 async fn ask_import(
     State(app): State<App>,
     user: User,

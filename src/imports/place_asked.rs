@@ -26,6 +26,7 @@ pub(super) fn within_music(music: &Path, asked: &str) -> Result<String> {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NotFound("The folder is not there."),
         // What may not be seen lies outside: all music may be.
         io::ErrorKind::PermissionDenied => refuse(outside(&path, music)),
+        io::ErrorKind::InvalidFilename => refuse("is longer than a path can be".into()),
         _ => Error::Io(e),
     })?;
     if !meta.is_dir() {
@@ -53,6 +54,15 @@ fn outside(path: &Path, music: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_cannot_be_is_refused_and_one_that_is_not_there_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let long = format!("/{}", "x".repeat(300));
+        assert!(matches!(within_music(root.path(), &long), Err(Error::Field { field: "path", .. })));
+        let gone = root.path().join("gone").display().to_string();
+        assert!(matches!(within_music(root.path(), &gone), Err(Error::NotFound(_))));
+    }
 
     #[test]
     fn a_folder_is_known_by_each_of_its_paths() {

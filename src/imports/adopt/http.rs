@@ -14,7 +14,7 @@ use crate::activity;
 use crate::answer::Started;
 use crate::app::App;
 use crate::auth::{Admin, Client};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::imports::place_asked::asked_folder;
 use crate::input::optional_json;
 use crate::jobs;
@@ -35,13 +35,22 @@ struct AskRescan {
     dry_run: bool,
 }
 
+/// The folder stands in `dir` here.
+fn of_dir(error: Error) -> Error {
+    match error {
+        Error::Field { message, .. } => Error::Field { field: "dir", message },
+        other => other,
+    }
+}
+
 /// Looks at the library, or a part of it, for what others changed in it. Asking twice is asking once, until it has begun.
 #[utoipa::path(post, path = "/admin/rescan", tag = "import", extensions(("x-role" = json!("admin"))),
-    request_body = Option<AskRescan>, responses((status = 200, body = Started)))]
+    request_body = Option<AskRescan>,
+    responses((status = 200, body = Started), (status = 404, body = Problem, description = "There is no such folder")))]
 async fn rescan(State(app): State<App>, admin: Admin, from: Client, body: Bytes) -> Result<Json<Started>> {
     let AskRescan { dir, accept_missing, dry_run } = optional_json(&body)?.unwrap_or_default();
     let dir = match dir {
-        Some(dir) => asked_folder(&app, dir).await?,
+        Some(dir) => asked_folder(&app, dir).await.map_err(of_dir)?,
         None => Adopt::everything().dir,
     };
     if dir != "artists" && !dir.starts_with("artists/") {

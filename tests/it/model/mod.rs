@@ -14,7 +14,7 @@ use std::time::Instant;
 use chance::Chance;
 use house::House;
 
-/// In a normal run: 20,000 steps, five minutes. With a seed that is given, one life. `just soak` goes on for longer.
+/// In a normal run: 20,000 steps, ten minutes beside all other tests. With a seed that is given, one life. `just soak` goes on for longer.
 const LIVES: u64 = 4;
 const STEPS: u64 = 5_000;
 
