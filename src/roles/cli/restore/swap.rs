@@ -42,8 +42,6 @@ pub async fn paused_swap(server: &Server, names: &Names) -> anyhow::Result<()> {
         return swap(server, names).await;
     }
     let active = active_units().await?;
-    // One that was killed stays known by its name until then; that there is none is no failure.
-    let _ = Program::new("systemctl").args(["reset-failed", "barbossa-restore-swap.service"]).run().await;
     let program = Program::new("systemd-run").args(["--wait", "--collect", "--quiet", "--pipe"]);
     let program =
         program.args(["--unit=barbossa-restore-swap", "--description=Barbossa changes its database"]);
@@ -51,8 +49,7 @@ pub async fn paused_swap(server: &Server, names: &Names) -> anyhow::Result<()> {
     if !active.is_empty() {
         let start =
             format!("--property=ExecStopPost=/usr/bin/systemctl start --no-block {}", active.join(" "));
-        // And when that is killed as well, systemd itself starts them.
-        program = program.arg(start).arg(format!("--property=OnFailure={}", active.join(" ")));
+        program = program.arg(start);
     }
     if let Some(config) = std::env::var_os("BARBOSSA_CONFIG") {
         let mut setting = std::ffi::OsString::from("--setenv=BARBOSSA_CONFIG=");
