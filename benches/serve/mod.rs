@@ -109,7 +109,7 @@ const ASKED: [(&str, &str, &str); 15] = [
     ("login", "login", "/api/auth/login"),
 ];
 
-const TITLE: &str = "create temporary table title (n, title, title_key, sort_key, terms) as
+const TITLE: &str = "create temporary table title (place, title, title_key, sort_key, terms) as
     select ordinality - 1, title, title_key, sort_key, string_to_array(terms, ' ')
     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality t (title, title_key, sort_key, terms)";
 const ARTISTS: &str = "insert into artist (name, name_key, sort_name, sort_key, search)
@@ -127,7 +127,7 @@ const TRACKS: &str = "insert into track (album_id, title, title_key, sort_key, d
         30000000, now(), 'FLAC', 44100, 16, 2, false, decode(repeat('ab', 32), 'hex'),
         setweight(array_to_tsvector(t.terms), 'A') || setweight(strip(a.search), 'D')
     from album a cross join generate_series(1, $1::integer) n
-        join title t on t.n = abs(hashint8(a.id * 100 + n)) % $2::integer
+        join title t on t.place = abs(hashint8(a.id * 100 + n)) % $2::integer
     where a.id > $3 and a.id <= $4";
 
 pub async fn serve() {
