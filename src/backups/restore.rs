@@ -44,6 +44,7 @@ pub struct Settled {
 
 const LIBRARY: &str = "select id, track_count from library";
 const FORGET_RUNNING: &str = "delete from backup where state = 'running'";
+const FORGET_PROCESSES: &str = "delete from heartbeat";
 
 /// Restores a backup into this empty database, brings it to this schema, and leaves in it what has to happen when it is
 /// the running one: the links of all people follow the hearts.
@@ -64,6 +65,8 @@ pub async fn restore_beside(app: &App, backup: &Found, database: &str) -> Result
     let tx = client.transaction().await?;
     // The dump was made while its own run ran.
     tx.run(FORGET_RUNNING, &[]).await?;
+    // Who was alive then is not now.
+    tx.run(FORGET_PROCESSES, &[]).await?;
     let row = record::begin_drill(&tx, &backup.name).await?;
     record::proven(&tx, row, backup, &whole, (rows, 0, started.elapsed())).await?;
     let people = hearts::audit(&tx, None).await?.len();

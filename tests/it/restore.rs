@@ -15,9 +15,10 @@ const ADA: &str = "insert into app_user (username, username_key, password_hash) 
         select id, 'One', 'one', 'one', 'artists/Kino/One', 'artists/Kino/One/cover.jpg' from artist;
     insert into track (album_id, title, title_key, track_number, path, size_bytes, modified_at, format, is_lossy)
         select id, 'A', 'a', 1, path || '/01 - A.flac', 5, now(), 'FLAC', false from album;
-    insert into heart (user_id, album_id) select u.id, a.id from app_user u, album a;";
+    insert into heart (user_id, album_id) select u.id, a.id from app_user u, album a;
+    insert into heartbeat (role, host, pid, status, version, started_at, seen_at) values ('api', 'h', 1, '', '0', now(), now());";
 /// What happened after the backup.
-const LATER: &str = "delete from app_user; delete from artist;
+const LATER: &str = "delete from heartbeat; delete from app_user; delete from artist;
     insert into app_user (username, username_key, password_hash) values ('Bob', 'bob', 'x');";
 
 /// A household with a backup of Ada's, in which Bob lives now.
@@ -71,6 +72,7 @@ async fn a_restore_brings_everything_back_and_keeps_what_was_there() {
     assert_eq!(town.value::<i64>("select count(*) from link_pending").await, 1);
     let jobs = "select count(*) from job where kind = 'hearts.reconcile_links' and state = 'available'";
     assert_eq!(town.value::<i64>(jobs).await, 1);
+    assert_eq!(town.value::<i64>("select count(*) from heartbeat").await, 0, "who was alive then is not now");
     // The restored database knows the backup that it came from, and that it can be restored.
     let known = "select state || ',' || (restored_at is not null) || ',' || path from backup";
     assert_eq!(town.value::<String>(known).await, format!("verified,true,{}", made.display()));
