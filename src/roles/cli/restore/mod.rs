@@ -269,7 +269,8 @@ fn alone(dir: &Path) -> anyhow::Result<Option<Flock<File>>> {
 }
 
 fn names(live: &str) -> Names {
-    let now = jiff::Timestamp::now().strftime("%Y%m%dt%H%M%Sz");
+    // To the millisecond: two may be put aside within a second.
+    let now = jiff::Timestamp::now().strftime("%Y%m%dt%H%M%S%3fz");
     Names {
         live: live.to_owned(),
         restored: format!("{live}_restored"),
