@@ -66,6 +66,8 @@ pub struct Settings {
     pub imports: Imports,
     /// The way out.
     pub exports: Exports,
+    /// Music from elsewhere.
+    pub downloads: Downloads,
     /// The queue.
     pub jobs: Jobs,
     /// What was replaced or deleted.
@@ -176,6 +178,25 @@ pub struct Imports {
 pub struct Exports {
     /// Folders beneath which exports may be written; empty: `MUSIC_PATH/export`.
     pub roots: Vec<String>,
+}
+
+/// `[downloads]`
+#[derive(Debug, Clone)]
+pub struct Downloads {
+    /// yt-dlp: a path, or a name in `PATH`.
+    pub yt_dlp_path: PathBuf,
+    /// Downloads at once from one source.
+    pub at_once_per_source: u32,
+    /// Downloads of one person that wait or run.
+    pub queue_per_user: u32,
+    /// GiB that one person may have fetched within 30 days; 0: as much as they like.
+    pub quota_gib: u32,
+    /// GiB on the disk with the music that are never filled by downloads.
+    pub keep_free_gib: u32,
+    /// After so many hours a download is given up.
+    pub deadline_hours: u32,
+    /// Whether addresses of this house's own network may be fetched from.
+    pub allow_private: bool,
 }
 
 /// `[jobs]`
@@ -309,6 +330,15 @@ impl Default for Settings {
                 min_confidence: 0.85,
             },
             exports: Exports { roots: Vec::new() },
+            downloads: Downloads {
+                yt_dlp_path: "yt-dlp".into(),
+                at_once_per_source: 2,
+                queue_per_user: 100,
+                quota_gib: 0,
+                keep_free_gib: 2,
+                deadline_hours: 6,
+                allow_private: false,
+            },
             jobs: Jobs { keep_days: 30 },
             trash: Trash { keep_days: 30 },
             integrity: Integrity { period_days: 30 },

@@ -32,7 +32,7 @@ pub mod db;
 pub mod cache;
 
 // -- gate: other people's programs, in their own words
-/// MusicBrainz, AcoustID: what is asked, and what the answers say.
+/// MusicBrainz, AcoustID, the sources of music: what is asked, and what the answers say.
 pub mod integrations;
 
 // -- hall: what every room shares
@@ -50,6 +50,8 @@ pub mod activity;
 pub mod members;
 /// Logging in at an OpenID provider.
 pub mod openid;
+/// Which outside programs and services there are, and how each of them is.
+pub mod sources;
 
 // -- rooms, nearest to the data first
 /// Artists, albums, tracks, search, artwork, streaming.

@@ -54,6 +54,8 @@ impl Key {
             | "backup.recipients"
             | "api.browse_roots"
             | "exports.roots"
+            | "downloads.yt_dlp_path"
+            | "downloads.allow_private"
             | "bandcamp.cookies_path" => None,
             // Who is let in is for whoever may edit files as root.
             name if ["forward_auth.", "oidc.", "metrics."].iter().any(|part| name.starts_with(part)) => None,
@@ -207,6 +209,8 @@ mod tests {
             "backup.recipients",
             "api.browse_roots",
             "exports.roots",
+            "downloads.yt_dlp_path",
+            "downloads.allow_private",
             "bandcamp.cookies_path",
         ];
         assert_eq!(fixed, expected);

@@ -202,6 +202,48 @@ pub const KEYS: &[Key] = &[
         field: Field::List(|s| &mut s.exports.roots),
     },
     Key {
+        name: "downloads.yt_dlp_path",
+        env: None,
+        meaning: "yt-dlp: a path, or a name that is looked for in PATH.",
+        field: Field::Path(|s| &mut s.downloads.yt_dlp_path),
+    },
+    Key {
+        name: "downloads.at_once_per_source",
+        env: None,
+        meaning: "Downloads at once from one source.",
+        field: Field::Number(|s| &mut s.downloads.at_once_per_source, 1..=16),
+    },
+    Key {
+        name: "downloads.queue_per_user",
+        env: None,
+        meaning: "Downloads of one person that may wait or run.",
+        field: Field::Number(|s| &mut s.downloads.queue_per_user, 1..=10_000),
+    },
+    Key {
+        name: "downloads.quota_gib",
+        env: None,
+        meaning: "GiB that one person may have fetched within 30 days; 0: as much as they like.",
+        field: Field::Number(|s| &mut s.downloads.quota_gib, 0..=1_000_000),
+    },
+    Key {
+        name: "downloads.keep_free_gib",
+        env: None,
+        meaning: "GiB on the disk with the music that downloads never fill.",
+        field: Field::Number(|s| &mut s.downloads.keep_free_gib, 0..=1_000_000),
+    },
+    Key {
+        name: "downloads.deadline_hours",
+        env: None,
+        meaning: "After so many hours a download is given up.",
+        field: Field::Number(|s| &mut s.downloads.deadline_hours, 1..=168),
+    },
+    Key {
+        name: "downloads.allow_private",
+        env: None,
+        meaning: "Fetch from addresses of this house's own network, too: its router and its other machines can then be asked by any member.",
+        field: Field::Switch(|s| &mut s.downloads.allow_private),
+    },
+    Key {
         name: "jobs.keep_days",
         env: None,
         meaning: "Days that finished jobs and old events are kept for looking back.",

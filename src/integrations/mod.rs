@@ -4,8 +4,10 @@
 //! and nothing else.
 
 pub mod acoustid;
+pub mod adapter;
 pub mod musicbrainz;
 pub mod openid;
+pub mod yt_dlp;
 
 use std::sync::Once;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
     activity, auth, backups, edits, exports, hearts, imports, integrity, library, members, openid, settings,
-    trash,
+    sources, trash,
 };
 
 /// Beneath `/api`.
@@ -17,6 +17,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(jobs::routes())
         .merge(members::routes())
         .merge(openid::routes())
+        .merge(sources::routes())
         .merge(activity::routes())
         .merge(library::routes())
         .merge(hearts::routes())
@@ -35,6 +36,7 @@ pub fn jobs() -> Registry {
     Registry::new()
         .with::<jobs::Prune>()
         .with::<jobs::Vacuum>()
+        .with::<sources::LookAtSources>()
         .with::<library::ReadEssences>()
         .with::<library::MakeThumbnails>()
         .with::<library::NoteSpace>()
@@ -72,6 +74,7 @@ pub fn timetable() -> Vec<Timed> {
         // What a lost job has left; else it finds nothing to do.
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),
         Timed::new::<library::NoteSpace>("5 0 * * *"),
+        Timed::new::<sources::LookAtSources>("*/10 * * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
         Timed::new::<trash::Expire>("30 2 * * *"),

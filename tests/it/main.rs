@@ -51,6 +51,7 @@ mod rescan;
 mod search;
 mod server;
 mod settings;
+mod sources;
 mod sql;
 mod tidy;
 mod tokens;

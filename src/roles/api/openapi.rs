@@ -38,6 +38,8 @@ use crate::error::{Error, Problem};
         (name = "my library", description = "Hearts, and what they bring"),
         (name = "jobs", description = "What waits, runs and failed; cancel, and try again"),
         (name = "edits", description = "Names, tags and pictures, changed by people; and the way back"),
+        (name = "downloads", description = "Music from elsewhere"),
+        (name = "sources", description = "Where music comes from, and who else is told: how each of them is"),
         (name = "import", description = "The one way in"),
         (name = "review", description = "What waits for a person"),
         (name = "reports", description = "What is there twice, and what is not there"),

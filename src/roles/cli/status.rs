@@ -15,6 +15,7 @@ use crate::backups::{self, Backup, Proof};
 use crate::db::{Client, Sql, current_version, latest_version};
 use crate::health::{self, Probes};
 use crate::library::{self, Space};
+use crate::sources::{self, Source};
 
 /// A role that has not been heard for so long is late; /health says the same.
 const LATE: Duration = Duration::from_secs(20);
@@ -61,6 +62,8 @@ struct Report {
     last_backup: Option<Backup>,
     proof: Proof,
     certificate: Option<Certificate>,
+    /// Where music comes from and who else is told; none of them is needed.
+    sources: Vec<Source>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -161,6 +164,7 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
         last_backup: backups::list(&client, 1).await?.pop(),
         proof: backups::proof(&client).await?,
         certificate,
+        sources: sources::list(app, &client).await?,
     };
     report.complaints = complaints(&report, &health, app.clock.now());
     report.verdict = report.complaints.first().map_or(Verdict::Ok, |c| c.verdict);
@@ -324,6 +328,10 @@ fn facts(report: &Report, now: Timestamp) -> Vec<String> {
             time(certificate.expires_at)
         ));
     }
+    facts.extend(report.sources.iter().filter(|s| s.state == "down").map(|source| {
+        let since = source.since.map(|at| format!(" since {}", time(at))).unwrap_or_default();
+        format!("Source    {} is down{since}: {}", source.title, source.why.as_deref().unwrap_or_default())
+    }));
     facts
 }
 
