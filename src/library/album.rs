@@ -36,6 +36,9 @@ pub struct Album<'r> {
     pub source: &'r str,
     /// The user has a heart on the album itself.
     pub is_hearted: bool,
+    /// Names the cover's content. `/albums/{id}/artwork?size=200&v=…` with it may be kept for good: another cover has
+    /// another. Null while there is no cover, or none that was made small yet.
+    pub artwork_version: Option<&'r str>,
 }
 
 impl<'r> From<&'r Row> for Album<'r> {
@@ -52,6 +55,7 @@ impl<'r> From<&'r Row> for Album<'r> {
             available_tracks: row.get(8),
             source: row.get(9),
             is_hearted: row.get(10),
+            artwork_version: row.get(11),
         }
     }
 }
@@ -67,12 +71,13 @@ impl Serialize for Albums {
     }
 }
 
-// The page is the most asked for of all statements. It reads its rows in the order of an index, the artist's name and
-// the heart by one look-up each (a scalar subquery; `exists` may become a hash of all hearts). The inner limit is a
+// The page is the most asked for of all statements. It reads its rows in the order of an index, the artist's name, the
+// heart and the cover's version by one look-up each (a scalar subquery; `exists` may become a hash of all hearts). The inner limit is a
 // constant so that the planner's general plan is as good as one made for the parameters, and is made once.
 const PAGE: &str = "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
         a.sort_key, (select album_count from library)
     from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key
           from album where (sort_key, id) > ($2, $3) order by sort_key, id limit 101) a
@@ -81,6 +86,7 @@ const PAGE_OF_LETTER: &str = "select a.id, a.title, a.year, a.artist_id,
         (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
         a.sort_key
     from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key
           from album where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
@@ -88,6 +94,7 @@ const PAGE_OF_LETTER: &str = "select a.id, a.title, a.year, a.artist_id,
 const PAGE_OF_ARTIST: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
         a.sort_key
     from album a join artist r on r.id = a.artist_id
     where a.artist_id = $2 and (a.sort_key, a.id) > ($3, $4) and a.sort_key < $5
@@ -95,12 +102,14 @@ const PAGE_OF_ARTIST: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
 const BY_IDS: &str =
     "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
-        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false)
+        coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path)
     from unnest($2::bigint[]) with ordinality asked (id, place) join album a on a.id = asked.id
     order by asked.place";
 const DETAIL: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
         a.disc_count, a.genre, a.label, a.musicbrainz_id, a.created_at
     from album a join artist r on r.id = a.artist_id where a.id = $2";
 const PAGE_START: &str = "select sort_key, id from album where sort_key >= $1 and sort_key < $2
@@ -134,10 +143,10 @@ impl Albums {
             None => Vec::new(),
         };
         let total = match rows.first() {
-            Some(row) => row.get(12),
+            Some(row) => row.get(13),
             None => client.row(TOTAL, &[]).await?.get(0),
         };
-        let (rows, next_cursor) = cut(rows, asked.limit, 11);
+        let (rows, next_cursor) = cut(rows, asked.limit, 12);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 
@@ -155,7 +164,7 @@ impl Albums {
             None => Vec::new(),
         };
         let total = asked.total_of_letter(client, TOTAL_OF_LETTER, COUNT_OF_PREFIX).await?;
-        let (rows, next_cursor) = cut(rows, asked.limit, 11);
+        let (rows, next_cursor) = cut(rows, asked.limit, 12);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 
@@ -176,7 +185,7 @@ impl Albums {
             .rows(PAGE_OF_ARTIST, &[&user_id, &artist_id, &after.key, &after.id, &to, &one_more, &offset])
             .await?;
         let total = client.row(TOTAL_OF_ARTIST, &[&artist_id, &from, &to]).await?.get(0);
-        let (rows, next_cursor) = cut(rows, asked.limit, 11);
+        let (rows, next_cursor) = cut(rows, asked.limit, 12);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 
@@ -279,11 +288,11 @@ impl Serialize for AlbumDetail {
             album,
             artist,
             tracks: &self.tracks,
-            disc_count: self.row.get(11),
-            genre: self.row.get(12),
-            label: self.row.get(13),
-            musicbrainz_id: self.row.get(14),
-            created_at: self.row.get(15),
+            disc_count: self.row.get(12),
+            genre: self.row.get(13),
+            label: self.row.get(14),
+            musicbrainz_id: self.row.get(15),
+            created_at: self.row.get(16),
         }
         .serialize(serializer)
     }

@@ -26,6 +26,9 @@ pub struct Artist<'r> {
     pub musicbrainz_id: Option<Uuid>,
     /// The user follows the artist, or has a heart on an album or a track.
     pub is_hearted: bool,
+    /// Names the content of the portrait, or of the cover that is shown without one. `/artists/{id}/artwork?size=200&v=…`
+    /// with it may be kept for good. Null while there is neither, or none that was made small yet.
+    pub artwork_version: Option<&'r str>,
 }
 
 impl<'r> From<&'r Row> for Artist<'r> {
@@ -38,6 +41,7 @@ impl<'r> From<&'r Row> for Artist<'r> {
             artwork_path: row.get(4),
             musicbrainz_id: row.get(5),
             is_hearted: row.get(6),
+            artwork_version: row.get(7),
         }
     }
 }
@@ -60,6 +64,9 @@ const PAGE: &str = "select a.id, a.name, a.sort_name,
         coalesce((select true from heart h where h.user_id = $1 and h.artist_id = a.id),
             (select true from album b where b.artist_id = a.id and (
                 select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false),
+        (select left(p.hash, 16) from picture p where p.path = coalesce(a.artwork_path, (
+            select b.artwork_path from album b where b.artist_id = a.id and b.artwork_path is not null
+            order by b.year desc nulls last, b.sort_key, b.id limit 1))),
         a.sort_key
     from (select id, name, sort_name, sort_key, artwork_path, musicbrainz_id from artist
           where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
@@ -68,7 +75,10 @@ const BY_IDS: &str = "select a.id, a.name, a.sort_name,
         (select b.path from album b where b.artist_id = a.id limit 1), a.artwork_path, a.musicbrainz_id,
         coalesce((select true from heart h where h.user_id = $1 and h.artist_id = a.id),
             (select true from album b where b.artist_id = a.id and (
-                select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false)
+                select true from heart h where h.user_id = $1 and h.folder_of_album_id = b.id limit 1) limit 1), false),
+        (select left(p.hash, 16) from picture p where p.path = coalesce(a.artwork_path, (
+            select b.artwork_path from album b where b.artist_id = a.id and b.artwork_path is not null
+            order by b.year desc nulls last, b.sort_key, b.id limit 1)))
     from unnest($2::bigint[]) with ordinality asked (id, place) join artist a on a.id = asked.id
     order by asked.place";
 const PAGE_START: &str = "select sort_key, id from artist where sort_key >= $1 and sort_key < $2
@@ -91,7 +101,7 @@ impl Artists {
         };
         let one_more = asked.limit + 1;
         let rows = client.rows(PAGE, &[&user_id, &after.key, &after.id, &to, &one_more]).await?;
-        let (rows, next_cursor) = cut(rows, asked.limit, 7);
+        let (rows, next_cursor) = cut(rows, asked.limit, 8);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 

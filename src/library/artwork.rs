@@ -1,5 +1,8 @@
-//! Pictures: an album's cover, an artist's portrait (else the cover of the first album); whole, or in one of two small
+//! Pictures: an album's cover, an artist's portrait (else the cover of the newest album); whole, or in one of two small
 //! sizes that the worker made. Until it has, the whole one is sent.
+//!
+//! Albums, artists and tracks say the `artwork_version` of theirs, which is a part of the content's hash. Whoever asks for
+//! a small picture by its version may keep it for good: another picture has another version.
 
 use axum::Extension;
 use axum::extract::State;
@@ -27,19 +30,22 @@ const OF_ARTIST: &str = "select shown.path, p.size_bytes, p.modified_at, p.hash
     from artist r
         cross join lateral (select coalesce(r.artwork_path, (
             select a.artwork_path from album a where a.artist_id = r.id and a.artwork_path is not null
-            order by a.year nulls last, a.sort_key, a.id limit 1)) as path) shown
+            order by a.year desc nulls last, a.sort_key, a.id limit 1)) as path) shown
         left join picture p on p.path = shown.path
     where r.id = $1";
 const SET_OF_ALBUM: &str = "update album set artwork_path = $2, updated_at = now() where id = $1";
 const SET_OF_ARTIST: &str = "update artist set artwork_path = $2, updated_at = now() where id = $1";
 const FORGET: &str = "delete from picture where path = $1";
 
-/// `?size=200` or `?size=600`; without it, the whole picture.
+/// `?size=200` or `?size=600`, and `&v=…`; without a size, the whole picture.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Size {
     /// The longer side in pixels, 200 or 600; the whole picture when it is not said.
     size: Option<u32>,
+    /// The `artwork_version` that was told: the answer may be kept for good when it is still that one. Whatever it is,
+    /// the picture of now is sent.
+    v: Option<String>,
 }
 
 /// An album's cover.
@@ -55,7 +61,7 @@ pub async fn album_artwork(
     picture(&app, via, &request, OF_ALBUM, id, &size, "Album not found").await
 }
 
-/// An artist's portrait, else the cover of the first album.
+/// An artist's portrait, else the cover of the newest album.
 #[utoipa::path(get, path = "/artists/{id}/artwork", tag = "files", params(Size), responses((status = 200, content_type = "image/*", body = Vec<u8>), (status = 304, description = "As known")))]
 pub async fn artist_artwork(
     State(app): State<App>,
@@ -86,7 +92,9 @@ async fn picture(
     if let Some(side) = size.size
         && let Some(small) = small(app, path, side, &row).await?
     {
-        match hand_out(app, via, request, &of(&small)).await {
+        let is_asked_by_version = size.v.as_deref().is_some_and(|v| is_version_of(v, &row));
+        let keep = if is_asked_by_version { FOR_GOOD } else { FOR_A_WHILE };
+        match hand_out(app, via, request, &Handout { cache_control: keep, ..of(&small) }).await {
             // Somebody has emptied `.thumbs`.
             Err(Error::NotFound(_)) => make_again(app, path).await?,
             answer => return answer,
@@ -95,12 +103,21 @@ async fn picture(
     hand_out(app, via, request, &of(path)).await
 }
 
+/// A grid of covers is shown again and again; a new cover may take a quarter of an hour to be seen.
+const FOR_A_WHILE: &str = "private, max-age=900, stale-while-revalidate=86400";
+/// What lies under a hash never changes (RFC 8246).
+const FOR_GOOD: &str = "private, max-age=31536000, immutable";
+
+/// Whether it is the version that answers tell of this row's picture: the beginning of its hash.
+fn is_version_of(version: &str, row: &Row) -> bool {
+    row.get::<_, Option<&str>>(3).and_then(|hash| hash.get(..16)) == Some(version)
+}
+
 fn of(path: &str) -> Handout<'_> {
     Handout {
         path,
         content_type: media_type(path),
-        // A grid of covers is shown again and again; a new cover may take a quarter of an hour to be seen.
-        cache_control: "private, max-age=900, stale-while-revalidate=86400",
+        cache_control: FOR_A_WHILE,
         file_name: None,
         missing: "Artwork not found",
     }

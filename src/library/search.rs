@@ -214,6 +214,7 @@ pub struct AlbumHit<'a> {
     /// `complete` or `incomplete`.
     pub status: &'static str,
     pub is_hearted: bool,
+    pub artwork_version: Option<&'a str>,
 }
 
 /// An artist that was found.
@@ -225,6 +226,7 @@ pub struct ArtistHit<'a> {
     pub album_count: i64,
     pub artwork_path: Option<&'a str>,
     pub is_hearted: bool,
+    pub artwork_version: Option<&'a str>,
 }
 
 /// A track that was found.
@@ -241,6 +243,7 @@ pub struct TrackHit<'a> {
     /// `16/44`
     pub quality: Option<String>,
     pub is_hearted: bool,
+    pub artwork_version: Option<&'a str>,
 }
 
 /// What another catalogue has.
@@ -277,6 +280,7 @@ pub async fn unified<'f>(client: &impl Sql, found: &'f Found) -> Result<Local<'f
         source: a.source,
         status: if a.available_tracks >= a.total_tracks { "complete" } else { "incomplete" },
         is_hearted: a.is_hearted,
+        artwork_version: a.artwork_version,
     });
     let artists = found.artists.iter().map(|a| ArtistHit {
         id: a.id,
@@ -285,6 +289,7 @@ pub async fn unified<'f>(client: &impl Sql, found: &'f Found) -> Result<Local<'f
         album_count: album_count(a.id),
         artwork_path: a.artwork_path,
         is_hearted: a.is_hearted,
+        artwork_version: a.artwork_version,
     });
     let tracks = found.tracks.iter().map(|t| TrackHit {
         id: t.id,
@@ -297,6 +302,7 @@ pub async fn unified<'f>(client: &impl Sql, found: &'f Found) -> Result<Local<'f
         source: t.source,
         quality: t.bit_depth.zip(t.sample_rate).map(|(bits, hz)| format!("{bits}/{}", hz / 1000)),
         is_hearted: t.is_hearted,
+        artwork_version: t.artwork_version,
     });
     Ok(Local {
         count: found.count(),

@@ -51,6 +51,8 @@ pub struct Track<'r> {
     pub is_hearted: bool,
     /// Its file is away.
     pub missing: bool,
+    /// Of the album's cover, as in `Album`.
+    pub artwork_version: Option<&'r str>,
 }
 
 impl<'r> From<&'r Row> for Track<'r> {
@@ -78,6 +80,7 @@ impl<'r> From<&'r Row> for Track<'r> {
             source_quality: source_quality(format, is_lossy, sample_rate, bit_depth, bitrate),
             is_hearted: row.get(16),
             missing: row.get(17),
+            artwork_version: row.get(18),
         }
     }
 }
@@ -98,7 +101,8 @@ const BY_IDS: &str = "select t.id, t.title, t.track_number, t.disc_number, t.alb
         t.is_lossy, t.source,
         coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
             (select true from heart h where h.user_id = $1 and h.album_id = t.album_id), false),
-        t.missing_since is not null
+        t.missing_since is not null,
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path)
     from unnest($2::bigint[]) with ordinality asked (id, place)
         join track t on t.id = asked.id join album a on a.id = t.album_id join artist r on r.id = a.artist_id
     order by asked.place";

@@ -131,6 +131,21 @@ async fn thumbnails_made(studio: &Studio) -> Value {
     }
 }
 
+/// As the album's detail says it; each other answer that shows the cover says the same.
+async fn version_of(member: &Member, album_id: i64) -> Option<String> {
+    let album = member.client.get(&format!("/api/albums/{album_id}")).await.expect(200);
+    let version = album["artwork_version"].clone();
+    let artist = member.client.get(&format!("/api/artists/{}", album["artist_id"])).await.expect(200);
+    let track = member.client.get(&format!("/api/tracks/{}", album["tracks"][0]["id"])).await.expect(200);
+    let albums = member.client.get("/api/albums").await.expect(200);
+    let artists = member.client.get("/api/artists").await.expect(200);
+    let found = member.client.get("/api/search/unified?q=ann").await.expect(200);
+    for other in [&artist, &track, &albums["items"][0], &artists["items"][0], &found["local"]["albums"][0]] {
+        assert_eq!(other["artwork_version"], version, "{other}");
+    }
+    version.as_str().map(str::to_owned)
+}
+
 #[tokio::test]
 async fn thumbnails_are_made_once_follow_the_picture_and_fall_back_to_it() {
     let studio = Studio::new().await;
@@ -153,6 +168,18 @@ async fn thumbnails_are_made_once_follow_the_picture_and_fall_back_to_it() {
     let target = by_nginx.header("x-accel-redirect").unwrap();
     assert!(target.starts_with("/_music/.thumbs/") && target.ends_with("-200.jpg"), "{target}");
     assert_eq!(ada.client.get(&format!("{url}?size=9")).await.status, 422);
+    let version = version_of(&ada, album.album_id).await.unwrap();
+    let kept = ada.client.get(&format!("{url}?size=200&v={version}")).await;
+    assert!(kept.header("cache-control").unwrap().contains("immutable"));
+    for query in [
+        "?size=200".to_owned(),
+        "?size=200&v=".into(),
+        format!("?size=200&v=0{version}"),
+        format!("?v={version}"),
+    ] {
+        let known = ada.client.get(&format!("{url}{query}")).await;
+        assert!(!known.header("cache-control").unwrap().contains("immutable"), "{query}");
+    }
 
     // Another program puts another cover there: it is shown whole at once, and small soon.
     std::fs::write(folder.join("cover.jpg"), encoded(800, 400, ImageFormat::Jpeg)).unwrap();
@@ -163,6 +190,10 @@ async fn thumbnails_are_made_once_follow_the_picture_and_fall_back_to_it() {
         image::load_from_memory(&now.body).unwrap().dimensions() == (200, 100)
     })
     .await;
+    let newer = version_of(&ada, album.album_id).await.unwrap();
+    assert_ne!(newer, version, "another picture, another version");
+    let stale = ada.client.get(&format!("{url}?size=200&v={version}")).await;
+    assert!(!stale.header("cache-control").unwrap().contains("immutable"));
     std::fs::remove_dir_all(studio.music().join(".thumbs")).unwrap();
     let whole = ada.client.get(&format!("{url}?size=200")).await;
     assert_eq!(image::load_from_memory(&whole.body).unwrap().dimensions(), (800, 400));

@@ -166,6 +166,10 @@ async fn a_foreign_page_cannot_act_in_a_members_name() {
 #[tokio::test]
 async fn pages_of_configured_origins_may_call_and_others_may_not_read() {
     let mut town = Town::new().await;
+    let closed = Client::new(behind_all_layers(routes(), &town.app(), &CancellationToken::new()))
+        .with_header("origin", "https://music.example");
+    let answer = closed.get("/quick").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None, "nobody, when nothing is set");
     town.settings_mut().api.cors_origins = vec!["https://music.example".into()];
     let client = Client::new(behind_all_layers(routes(), &town.app(), &CancellationToken::new()));
     let ours = client.with_header("origin", "https://music.example");

@@ -94,6 +94,8 @@ def test_covers_are_served_small_by_nginx_and_an_upload_takes_their_place(machin
     url = f"/api/albums/{album['id']}/artwork"
     whole = client.get(url).expect(200)
     machine.wait_until("the thumbnail is made", lambda: len(client.get(f"{url}?size=200").expect(200).body) < len(whole.body), 20)
+    version = client.get(f"/api/albums/{album['id']}").expect(200).json()["artwork_version"]
+    assert "immutable" in client.get(f"{url}?size=200&v={version}").expect(200).headers["cache-control"]
     other = (tmp_path / next(tmp_path.iterdir()).name / "cover.jpg").read_bytes()
     picture = machine_made_picture(tmp_path)
     client.request("PUT", url, picture, headers={"Content-Type": "image/png"}).expect(200)
