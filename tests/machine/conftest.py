@@ -4,6 +4,7 @@ The package is installed on a bare machine once; that machine's disk then lies b
 each module has a fresh, installed, running Debian within two seconds.
 """
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -20,6 +21,9 @@ PASSWORD = "correct horse battery staple"
 MUSIC_DIR = "/var/lib/barbossa/music"
 PENDING_DIR = f"{MUSIC_DIR}/import/pending"
 ROLES = ("api", "worker", "fetch", "beat", "watcher")
+# `./dev faults` and its like take their time: more kills, more jobs, longer loads. Without it the same, shorter.
+IS_LONG = bool(os.environ.get("BARBOSSA_LONG"))
+FIGURES = pytest.StashKey[list]()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,9 +69,16 @@ def fresh_install(deb):
 
 @pytest.fixture(scope="module")
 def machine(fresh_install, deb, request):
-    """A running machine with Barbossa installed, the module's own."""
+    """A running machine with Barbossa installed, the module's own; with a disk of its own where the module says HAS_DISK."""
     name = name_of_machine(request.module.__name__.removeprefix("test_").replace("_", "-"))
-    with Machine.fresh(name, fresh_install.layer) as machine:
+    with installed(name, fresh_install, deb, getattr(request.module, "HAS_DISK", False)) as machine:
+        yield machine
+
+
+@contextlib.contextmanager
+def installed(name: str, fresh_install, deb: Path, has_disk: bool = False):
+    """A running machine on top of the installed one."""
+    with Machine.fresh(name, fresh_install.layer, has_disk=has_disk) as machine:
         packaging.repository([deb, *packaging.dependencies(deb).glob("*.deb")], machine.repository, "/srv/barbossa-repository")
         wait_until_healthy(machine)
         yield machine
@@ -105,6 +116,20 @@ def facts_of(machine: Machine) -> dict:
             + ["barbossa-redis.service", "barbossa-api.socket", "barbossa.target", "barbossa-backup.timer"]
         },
     }
+
+
+@pytest.fixture
+def figure(request):
+    """Keeps a measured figure, to be told at the end of the run."""
+    return lambda text: request.config.stash.setdefault(FIGURES, []).append(f"{request.node.name}: {text}")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    figures = config.stash.get(FIGURES, [])
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(hookwrapper=True)

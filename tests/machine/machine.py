@@ -11,10 +11,12 @@ It is taken down when the block ends, however it ends.
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -26,6 +28,11 @@ import trees
 # nspawn drops CAP_NET_ADMIN by default, and without it `PrivateNetwork=yes` in a unit is skipped in silence.
 CAPABILITIES = "CAP_BPF,CAP_NET_ADMIN,CAP_SYS_RESOURCE"
 REPOSITORY_DIR = "/srv/barbossa-repository"
+# A power cut for one file system: from now on nothing reaches its disk, not even the journal that waits to be written.
+# EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH, of the kernel's include/uapi/linux/ext4.h.
+EXT4_SHUTDOWN = 0x8004587D
+WITHOUT_ITS_JOURNAL = 2
+DISK_BYTES = 8 << 30
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -55,33 +62,43 @@ class Machine:
         self.root = self.dir / "root"
         self.console = self.dir / "console.log"
         self.repository = self.dir / "repository"
+        self.disk_image = self.dir / "disk.img"
+        self.disk = self.dir / "disk"
         self.netns = f"barbossa-{name}"
 
     # -- life
 
     @classmethod
     @contextlib.contextmanager
-    def fresh(cls, name: str, *layers: Path):
+    def fresh(cls, name: str, *layers: Path, has_disk: bool = False):
         """A newly made and booted machine, on top of `layers` that others left (see `freeze`), destroyed when the block ends."""
         machine = cls(name)
         machine.destroy()
         # A terminated test run must not leave a machine behind: SIGTERM becomes an exception that unwinds to here.
         previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
-            machine.create(*layers)
+            machine.create(*layers, has_disk=has_disk)
             machine.boot()
             yield machine
         finally:
             machine.destroy()
             signal.signal(signal.SIGTERM, previous)
 
-    def create(self, *layers: Path) -> None:
-        """Make the machine's own disk: empty, on top of `layers` and of the cached tree."""
+    def create(self, *layers: Path, has_disk: bool = False) -> None:
+        """Make the machine's own disk: empty, on top of `layers` and of the cached tree. With `has_disk` all that the machine
+        writes goes to a file system of its own, whose power can be cut."""
         trees.require_root_and_nspawn()
-        for part in ("upper", "work", "root", "repository"):
-            (self.dir / part).mkdir(parents=True, exist_ok=True)
+        for part in (self.root, self.repository, self.disk):
+            part.mkdir(parents=True, exist_ok=True)
+        if has_disk:
+            with open(self.disk_image, "wb") as image:
+                image.truncate(DISK_BYTES)
+            subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0", self.disk_image], check=True)
+            self._mount_disk()
+        for part in ("upper", "work"):
+            (self._own_dir / part).mkdir()
         (self.dir / "layers").write_text(":".join(map(str, [*layers, trees.base_tree()])))
-        etc = self.dir / "upper" / "etc"
+        etc = self._own_dir / "upper" / "etc"
         (etc / "apt").mkdir(parents=True)
         (etc / "hostname").write_text(f"{self.name}\n")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n::1 localhost ip6-localhost\n")
@@ -146,6 +163,16 @@ class Machine:
             self._wait_for_nspawn_to_end(20)
         self._disconnect()
 
+    def cut_power(self) -> None:
+        """As when the mains fail: what is not on the disk by now never will be. For a machine with a disk of its own."""
+        disk = os.open(self.disk, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.ioctl(disk, EXT4_SHUTDOWN, struct.pack("I", WITHOUT_ITS_JOURNAL))
+        finally:
+            os.close(disk)
+        self.pull_plug()
+        self._unmount()
+
     def reboot(self) -> None:
         self.poweroff()
         self.boot()
@@ -154,7 +181,7 @@ class Machine:
         """Power off, and leave the disk as a layer for other machines. This machine is gone then."""
         self.poweroff()
         self._unmount()
-        (self.dir / "upper").rename(layer)
+        (self._own_dir / "upper").rename(layer)
         self.destroy()
 
     def destroy(self) -> None:
@@ -262,15 +289,33 @@ class Machine:
 
     # -- how it is done
 
+    @property
+    def _own_dir(self) -> Path:
+        """Where the overlay's own layer lies."""
+        return self.disk if self.disk_image.exists() else self.dir
+
+    def _mount_disk(self) -> None:
+        if self.disk_image.exists() and not os.path.ismount(self.disk):
+            # Replays the journal after a power cut, as the next start would.
+            subprocess.run(["mount", "-o", "loop", self.disk_image, self.disk], check=True)
+
     def _mount(self) -> None:
         if os.path.ismount(self.root):
             return
-        options = f"lowerdir={(self.dir / 'layers').read_text()},upperdir={self.dir}/upper,workdir={self.dir}/work"
+        self._mount_disk()
+        options = f"lowerdir={(self.dir / 'layers').read_text()},upperdir={self._own_dir}/upper,workdir={self._own_dir}/work"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.root], check=True)
 
     def _unmount(self) -> None:
         while os.path.ismount(self.root):
             subprocess.run(["umount", "--recursive", "--lazy", self.root], check=True)
+        if os.path.ismount(self.disk):
+            # Not lazily: mounted again beside its former self, it would be written by two.
+            self.wait_until(
+                "the disk is free",
+                lambda: subprocess.run(["umount", self.disk], capture_output=True).returncode == 0
+                and subprocess.run(["losetup", "--associated", self.disk_image], capture_output=True).stdout == b"",
+            )
 
     def _connect(self) -> None:
         """One network namespace, one cable between it and the host, an address at each end."""

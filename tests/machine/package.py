@@ -34,10 +34,10 @@ def binary() -> Path:
     return path
 
 
-def source_files() -> list:
-    """The files of the checkout that go into the package, as git knows them: tracked or new, never ignored."""
+def source_files(sources: list = PACKAGE_SOURCES) -> list:
+    """The files of the checkout beneath `sources` (what goes into the package), as git knows them: tracked or new, never ignored."""
     listed = subprocess.run(
-        ["git", "-c", f"safe.directory={CHECKOUT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PACKAGE_SOURCES],
+        ["git", "-c", f"safe.directory={CHECKOUT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *sources],
         cwd=CHECKOUT, check=True, stdout=subprocess.PIPE,
     )
     names = sorted(set(filter(None, listed.stdout.decode().split("\0"))))
