@@ -6,10 +6,8 @@
 #[cfg(feature = "failpoints")]
 pub mod faults;
 mod lease;
-mod obstacle;
 
 pub use lease::is_being_written;
-pub use obstacle::{During, Obstacle, Stopped};
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

@@ -13,17 +13,59 @@ use jiff::Timestamp;
 use super::kept;
 use super::plan::{Facts, FileStep, Kept, Move, Plan, Rebuilt};
 use crate::audio;
-use crate::files::{self, During, Obstacle};
+use crate::files;
 
 /// Where edits keep their old files, relative to MUSIC_PATH.
 pub const EDITS: &str = ".trash/edits";
 
+/// Why an edit cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// A file is not the one that the rows speak of: nothing was done.
+    #[error("{0}")]
+    Changed(String),
+    /// Something has the name by now.
+    #[error("{0} is taken")]
+    Taken(String),
+    /// There is not enough room; the sentence says how much is missing.
+    #[error("{0}")]
+    Full(String),
+    /// The file system refused; try again later.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was being done, and with which file.
+        what: String,
+        /// What the file system said.
+        error: io::Error,
+    },
+    /// A test stopped here.
+    #[cfg(feature = "failpoints")]
+    #[error("stopped by a test")]
+    Stopped,
+}
+
 type Result<T, E = Obstacle> = std::result::Result<T, E>;
+
+/// Names the file in an error.
+trait During<T> {
+    fn during(self, what: &str, path: &Path) -> Result<T>;
+}
+
+impl<T> During<T> for io::Result<T> {
+    fn during(self, what: &str, path: &Path) -> Result<T> {
+        self.map_err(|error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Obstacle::Full(format!("the disk is full: {what} {}", path.display()))
+            }
+            _ => Obstacle::Io { what: format!("{what} {}", path.display()), error },
+        })
+    }
+}
 
 /// A place where a test may stop an edit: between each two steps. `title` keeps the tests apart.
 pub fn here(step: &'static str, title: &str) -> Result<()> {
     #[cfg(feature = "failpoints")]
-    fail::fail_point!(&format!("edit {step} {title}"), |_| Err(files::Stopped.into()));
+    fail::fail_point!(&format!("edit {step} {title}"), |_| Err(Obstacle::Stopped));
     // What a program without the feature knows of it.
     let _ = (step, title);
     Ok(())

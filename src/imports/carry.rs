@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::import::{Import, State};
-use super::place::Site;
+use super::place::{Obstacle, Site};
 use super::plan::{Filing, Plan};
 use super::record::Written;
 use super::stops::here;
 use super::{ImportRelease, record};
 use crate::db::{Client, Sql};
 use crate::error::Result;
-use crate::files::{Obstacle, text_to_path};
+use crate::files::text_to_path;
 use crate::jobs::{Context, Outcome};
 use crate::parallel::blocking;
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,16 +15,53 @@ use jiff::Timestamp;
 use super::inbox;
 use super::plan::{Aside, Filing, Plan, Step, trash_of_replaced};
 use super::split::Move;
-use super::stops::here;
+use super::stops::{Stopped, here};
 use super::tree::{Entry, Kind, Tree};
 use crate::audio;
-use crate::files::{self, During, Obstacle, path_to_text, text_to_path};
+use crate::files::{self, path_to_text, text_to_path};
 use crate::parallel;
+
+/// Why the plan cannot be carried out as it stands.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// A source file is no longer the one that was read: plan again.
+    #[error("{0} changed after it was read")]
+    Changed(String),
+    /// Somebody took the place: plan again.
+    #[error("{0} is taken")]
+    Taken(String),
+    /// The disk is full; the sentence says how much is missing.
+    #[error("{0}")]
+    Full(String),
+    /// The file system refused; try again later.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was being done, and with which file.
+        what: String,
+        /// What the file system said.
+        error: io::Error,
+    },
+    /// A test stopped here.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
 
 type Result<T, E = Obstacle> = std::result::Result<T, E>;
 
-fn changed(file: &str) -> Obstacle {
-    Obstacle::Changed(format!("{file} changed after it was read"))
+/// Names the file in an error.
+trait During<T> {
+    fn during(self, what: &str, path: &Path) -> Result<T>;
+}
+
+impl<T> During<T> for io::Result<T> {
+    fn during(self, what: &str, path: &Path) -> Result<T> {
+        self.map_err(|error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Obstacle::Full(format!("the disk is full: {what} {}", path_to_text(path)))
+            }
+            _ => Obstacle::Io { what: format!("{what} {}", path_to_text(path)), error },
+        })
+    }
 }
 
 /// How a file came into the staging folder.
@@ -349,7 +386,7 @@ fn require_unchanged(from: &Path, step: &Step) -> Result<()> {
         let modified = found.modified().ok().and_then(|at| Timestamp::try_from(at).ok());
         found.is_file() && found.len() == step.size_bytes && modified == Some(step.modified_at)
     });
-    if is_same { Ok(()) } else { Err(changed(&step.from)) }
+    if is_same { Ok(()) } else { Err(Obstacle::Changed(step.from.clone())) }
 }
 
 /// A file that came in with its owner's rights only would be invisible to players; ours we open, others' we copy.
@@ -374,7 +411,7 @@ fn copy(from: &Path, to: &Path, step: &Step) -> Result<Staged> {
         return Ok(Staged::Copied);
     }
     files::remove_file_if_there(to).during("removing", to)?;
-    Err(changed(&step.from))
+    Err(Obstacle::Changed(step.from.clone()))
 }
 
 fn is_equal(kept: &Path, step: &Step, from: &Path) -> Result<bool> {
@@ -425,7 +462,7 @@ fn move_by_copy(from: &Path, to: &Path) -> Result<()> {
     files::remove_file_if_there(&part).during("removing", &part)?;
     let copied = files::copy_durably(from, &part).during("copying", from)?;
     if copied != files::hash_file(from).during("reading", from)? {
-        return Err(changed(&path_to_text(from)));
+        return Err(Obstacle::Changed(path_to_text(from)));
     }
     files::rename_noreplace(&part, to).during("moving", to)?;
     sync_parent(to)?;

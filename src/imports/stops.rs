@@ -1,6 +1,9 @@
 //! Places between two steps where a test may stop an import. A program without the feature `failpoints` has none.
 
-pub use crate::files::Stopped;
+/// A test stopped here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stopped by a test")]
+pub struct Stopped;
 
 /// Such a place. `source`, the import's folder, keeps the tests apart.
 ///

@@ -55,14 +55,6 @@ pub fn opus(file: &mut File, changes: &Changes) -> Done {
     save(file, &tagged, WriteOptions::new())
 }
 
-/// An ID3v2 tag with the changes in it, and how to write it so that it stays of the version that it was.
-fn with_frames(tag: Option<Id3v2Tag>, changes: &Changes) -> (Id3v2Tag, WriteOptions) {
-    let mut tag = tag.unwrap_or_default();
-    frames(&mut tag, changes);
-    let options = like(Some(&tag));
-    (tag, options)
-}
-
 pub fn mpeg(file: &mut File, changes: &Changes) -> Done {
     let mut tagged: MpegFile = read(file)?;
     if let Some(tag) = tagged.id3v1_mut() {
@@ -71,7 +63,9 @@ pub fn mpeg(file: &mut File, changes: &Changes) -> Done {
     if let Some(tag) = tagged.ape_mut() {
         ape_items(tag, changes);
     }
-    let (tag, options) = with_frames(tagged.remove_id3v2(), changes);
+    let mut tag = tagged.remove_id3v2().unwrap_or_default();
+    frames(&mut tag, changes);
+    let options = like(Some(&tag));
     tagged.set_id3v2(tag);
     save(file, &tagged, options)
 }
@@ -81,7 +75,9 @@ pub fn aac(file: &mut File, changes: &Changes) -> Done {
     if let Some(tag) = tagged.id3v1_mut() {
         id3v1(tag, changes);
     }
-    let (tag, options) = with_frames(tagged.remove_id3v2(), changes);
+    let mut tag = tagged.remove_id3v2().unwrap_or_default();
+    frames(&mut tag, changes);
+    let options = like(Some(&tag));
     tagged.set_id3v2(tag);
     save(file, &tagged, options)
 }
@@ -91,7 +87,9 @@ pub fn wav(file: &mut File, changes: &Changes) -> Done {
     if let Some(tag) = tagged.riff_info_mut() {
         riff(tag, changes);
     }
-    let (tag, options) = with_frames(tagged.remove_id3v2(), changes);
+    let mut tag = tagged.remove_id3v2().unwrap_or_default();
+    frames(&mut tag, changes);
+    let options = like(Some(&tag));
     tagged.set_id3v2(tag);
     save(file, &tagged, options)
 }
@@ -101,7 +99,9 @@ pub fn aiff(file: &mut File, changes: &Changes) -> Done {
     if let Some(tag) = tagged.text_chunks_mut() {
         aiff_text(tag, changes);
     }
-    let (tag, options) = with_frames(tagged.remove_id3v2(), changes);
+    let mut tag = tagged.remove_id3v2().unwrap_or_default();
+    frames(&mut tag, changes);
+    let options = like(Some(&tag));
     tagged.set_id3v2(tag);
     save(file, &tagged, options)
 }

@@ -1,0 +1,2317 @@
+// Made by `npm run types` from the API's OpenAPI document. Not written by hand.
+
+/** What answers here. */
+export type About = {
+  /** Where to read on. */
+  docs: string;
+  name: string;
+  /** Of the program. */
+  version: string;
+};
+
+/** Who did what. */
+export type Activity = {
+  /** `heart`, `delete`, `quality_upgrade`, … */
+  action: string;
+  created_at: string;
+  /** What a reader would ask next: before and after, `artist`, `title`. */
+  details?: unknown | undefined;
+  entity_id?: number | null;
+  /** `album`, `track`, `artist`, `user`, … */
+  entity_type?: string | null;
+  id: number;
+  ip_address?: string | null;
+  /** Null for what the house did by itself. */
+  user_id?: number | null;
+  username?: string | null;
+};
+
+/** An album, as one user sees it. */
+export type Album = {
+  /** The album artist. */
+  artist_id: number;
+  /** The album artist's name. */
+  artist_name: string;
+  /** The cover, relative to MUSIC_PATH. */
+  artwork_path?: string | null;
+  artwork_version?: string | null;
+  /** How many of them are here. */
+  available_tracks: number;
+  /** The row. */
+  id: number;
+  /** The user has a heart on the album itself. */
+  is_hearted: boolean;
+  /** The folder, relative to MUSIC_PATH. */
+  path: string;
+  /** `import`, `qobuz`, … */
+  source: string;
+  /** As written. */
+  title: string;
+  /** How many tracks the release has. */
+  total_tracks: number;
+  /** Of release. */
+  year?: number | null;
+};
+
+/** Fields that are not given, or are `null`, stay; a blank text (a year of 0) takes the value away where there may be none. */
+export type AlbumChange = {
+  /** Another album artist: one that is there, or a new one. */
+  artist?: string | null;
+  /** EAN or UPC: 8 to 14 digits. */
+  barcode?: string | null;
+  /** The label's number. */
+  catalog_number?: string | null;
+  /** Also of the tracks that had the album's. */
+  genre?: string | null;
+  /** Record label. */
+  label?: string | null;
+  /** `album`, `single`, `ep`, … */
+  release_type?: string | null;
+  /** Never blank. */
+  title?: string | null;
+  /** 1000 to 9999. */
+  year?: number | null;
+};
+
+/** An album with its tracks, as clients see it. */
+export type AlbumDetail = Album & {
+  /** The album artist. */
+  artist: ArtistOfAlbum;
+  /** When it came into the library. */
+  created_at: string;
+  /** How many discs the release has. */
+  disc_count: number;
+  /** As tagged. */
+  genre?: string | null;
+  /** Record label. */
+  label?: string | null;
+  /** MusicBrainz release id. */
+  musicbrainz_id?: string | null;
+  /** By disc and number. */
+  tracks: TracksOfAlbum;
+};
+
+/** An album that was found. */
+export type AlbumHit = {
+  artist_id: number;
+  artist_name: string;
+  artwork_path?: string | null;
+  id: number;
+  is_hearted: boolean;
+  source: string;
+  /** `complete` or `incomplete`. */
+  status: string;
+  title: string;
+  year?: number | null;
+};
+
+/** Some albums, in order; each row is read only when it is written out. */
+export type Albums = Album[];
+
+/** A token, as its owner sees it afterwards. */
+export type ApiToken = {
+  /** When it was made. */
+  created_at: string;
+  /** When it ends by itself, if it does. */
+  expires_at?: string | null;
+  /** The row. */
+  id: number;
+  /** When it was last used, to five minutes. */
+  last_used_at?: string | null;
+  /** What it is for, in its owner's words. */
+  name: string;
+  /** What it may. */
+  scope: TokenScope;
+};
+
+/** What a person may say of a folder; a body that is not there says nothing. */
+export type Approval = {
+  /** Instead of what was suggested. */
+  album?: string | null;
+  /** Instead of what was suggested. */
+  artist?: string | null;
+  /** It is what came second. */
+  use_runner_up?: boolean | undefined;
+  /** When the album is there already. */
+  when_there?: WhenThere | undefined;
+  /** Instead of what was suggested. */
+  year?: number | null;
+};
+
+/** An artist, as one user sees it. */
+export type Artist = {
+  /** The picture, relative to MUSIC_PATH. */
+  artwork_path?: string | null;
+  artwork_version?: string | null;
+  /** The row. */
+  id: number;
+  /** The user follows the artist, or has a heart on an album or a track. */
+  is_hearted: boolean;
+  /** MusicBrainz artist id. */
+  musicbrainz_id?: string | null;
+  /** As written. */
+  name: string;
+  /** The folder, relative to MUSIC_PATH, when all albums lie in one. */
+  path?: string | null;
+  /** As sorted: `Beatles, The`. */
+  sort_name: string;
+};
+
+/** An artist's new name. */
+export type ArtistChange = {
+  /** When there is an artist of that name: their albums become one artist's. */
+  merge?: boolean | undefined;
+  /** Never blank. */
+  name?: string | undefined;
+  /** As it sorts; else made from the name. */
+  sort_name?: string | null;
+};
+
+/** An artist that was found. */
+export type ArtistHit = {
+  album_count: number;
+  artwork_path?: string | null;
+  id: number;
+  is_hearted: boolean;
+  name: string;
+  sort_name: string;
+};
+
+export type ArtistOfAlbum = {
+  /** The row. */
+  id: number;
+  /** As written. */
+  name: string;
+};
+
+/** Some artists, in order; each row is read only when it is written out. */
+export type Artists = Artist[];
+
+/** What became of a picture. */
+export type ArtworkAnswer = {
+  /** The job that stores it. */
+  job_id?: number | null;
+  /** Where it lies, relative to MUSIC_PATH. */
+  path?: string | null;
+  /** It is on its way, but not there yet. */
+  pending?: boolean | null;
+  /** `uploaded`, `restored` or `accepted`. */
+  status: string;
+};
+
+/** A picture in a form. */
+export type ArtworkForm = {
+  /** JPEG, PNG or WebP, at most 10 MB. */
+  artwork: string;
+};
+
+export type AskImport = {
+  /** A folder beneath `import/pending` or `downloads`: relative to MUSIC_PATH, or as the path is on this machine. */
+  path: string;
+};
+
+/** No body asks for everything. */
+export type AskRescan = {
+  /** Whatever is gone is gone, however much it is. */
+  accept_missing?: boolean | undefined;
+  /** `artists` or beneath it: relative to MUSIC_PATH, or as the path is on this machine. */
+  dir?: string | null;
+  /** Only say what would be done: the job's result. */
+  dry_run?: boolean | undefined;
+};
+
+export type AskTicket = {
+  purpose: TicketPurpose;
+};
+
+/** Backups, the newest first. */
+export type BackupHistory = {
+  items: BackupRun[];
+};
+
+/** One run. */
+export type BackupRun = {
+  /** When it was last read again from its first byte to its last. */
+  checked_at?: string | null;
+  completed_at?: string | null;
+  created_at: string;
+  /** The folder. */
+  destination: string;
+  /** `local` */
+  destination_type: string;
+  /** Why it failed. */
+  error_message?: string | null;
+  /** One, when it is complete. */
+  files_backed_up: number;
+  id: number;
+  /** What is not in it, and why; sentences. */
+  left_out: string[];
+  /** Its folder; a dump in the backups of earlier versions. */
+  path?: string | null;
+  /** What was wrong with it then. */
+  problem?: string | null;
+  /** When it was let go, as the settings (`backup.keep_…`) have it. */
+  removed_at?: string | null;
+  /** When it was last restored beside the database and found whole. */
+  restored_at?: string | null;
+  /** Of its manifest, which has those of all parts; in hexadecimal. */
+  sha256?: string | null;
+  started_at: string;
+  /** `running`, `complete` (written, and read back to its end) or `failed`. */
+  status: string;
+  /** Bytes. */
+  total_size?: number | null;
+};
+
+/** A backup that was begun. */
+export type BackupStarted = {
+  /** Its row in the history. */
+  backup_id: number;
+  /** The folder. */
+  destination: string;
+  /** The job. */
+  job_id: number;
+  /** `started` */
+  status: string;
+  /** The job, as clients of the first version read it. */
+  task_id: string;
+};
+
+/** How backups are. */
+export type BackupStatus = Proof & {
+  last_backup?: BackupRun | null;
+};
+
+/** What was done. */
+export type Cancelled = {
+  /** Which. */
+  id: number;
+  /** `cancelled` */
+  status: string;
+};
+
+export type ChangePassword = {
+  current_password: string;
+  new_password: string;
+};
+
+export type ChangeUser = {
+  is_admin?: boolean | null;
+  password?: string | null;
+};
+
+export type CreateUser = {
+  is_admin?: boolean | undefined;
+  password: string;
+  /** Also the name of their folder. */
+  username: string;
+};
+
+/** A damage that has not ended. */
+export type Damage = {
+  /** Its album's title. */
+  album_title: string;
+  /** Its album's artist. */
+  artist_name: string;
+  /** What was expected and what was found. */
+  details: unknown;
+  /** When it was found. */
+  found_at: string;
+  /** Its row. */
+  id: number;
+  /** `audio_rot`, `tag_rot`, `truncated`, `unreadable`, `missing`, `replaced`. */
+  kind: string;
+  /** The file, relative to MUSIC_PATH. */
+  path: string;
+  /** The track's title. */
+  title: string;
+  /** Whose file. */
+  track_id: number;
+  /** Where a good copy may be, the likeliest first. */
+  ways: Way[];
+};
+
+/** A page of damages. */
+export type Damages = {
+  /** Asks for what follows; null on the last page. */
+  before?: number | null;
+  items: Damage[];
+};
+
+/** A sentence for people, or (with the code `validation`) the part of the request that does not fit. */
+export type Detail = string | FieldProblem[];
+
+/** A try to restore one. */
+export type Drill = {
+  /** Why it failed. */
+  error?: string | null;
+  /** Tracks whose audio was read and held against the restored rows. */
+  files_checked?: number | null;
+  /** When it ended. */
+  finished_at?: string | null;
+  /** The backup's name. */
+  name: string;
+  /** The rows that came back. */
+  rows_restored?: number | null;
+  /** When it began. */
+  started_at: string;
+  /** `running`, `proven` or `failed`. */
+  state: string;
+  /** How long it took, in milliseconds. */
+  took_ms?: number | null;
+};
+
+/** An edit as people see it. */
+export type Edit = {
+  /** Whether it may be undone, as far as the journal knows. */
+  can_undo: boolean;
+  /** Entity, id, name, field, before, after. */
+  changes: unknown;
+  /** When it was asked for. */
+  created_at: string;
+  /** The row of it. */
+  entity_id: number;
+  /** `artist`, `album` or `track`. */
+  entity_type: string;
+  /** How many files were written or renamed. */
+  files: number;
+  /** When it ended. */
+  finished_at?: string | null;
+  /** The row. */
+  id: number;
+  /** `albums`, `track`, `artist`, `write_tags`, `undo`. */
+  kind: string;
+  /** Sentences. */
+  notes: string[];
+  /** Why it failed or waits. */
+  reason?: string | null;
+  /** `waiting`, …, `done`, `failed`. */
+  state: string;
+  /** `Artist – Album`. */
+  title: string;
+  /** The edit that this one took back. */
+  undoes?: number | null;
+  /** The edit that took this one back. */
+  undone_by?: number | null;
+  /** Who; none for the house. */
+  user_id?: number | null;
+  /** Who. */
+  username?: string | null;
+};
+
+/** What became of a change, or with `?preview=true` what would become of it. */
+export type EditAnswer = {
+  /** Of a preview: entity, id, name, field, before, after. */
+  changes?: unknown | undefined;
+  /** The edit in the journal; null when nothing was to be changed. */
+  edit_id?: number | null;
+  /** Of a preview: `track_id`, `from`, `to`, `tags`. */
+  files?: unknown[] | null;
+  /** Of a preview: from where to where. */
+  folders?: unknown | undefined;
+  /** The job that carries it out. */
+  job_id?: number | null;
+  /** Of an artist. */
+  new_name?: string | null;
+  /** Sentences. */
+  notes?: string[] | null;
+  /** Of an artist. */
+  old_name?: string | null;
+  /** It is on its way, but not there yet. */
+  pending?: boolean | null;
+  /** `updated`, `undone`, `accepted` or `preview`. */
+  status: string;
+};
+
+/** One reason to believe, or not to. */
+export type Evidence = {
+  /** What it leaves of the confidence, in [0, 1]. */
+  factor: number;
+  /** `artist`, `album`, `titles`, `order`, `year`, `track_count`, `durations`, `release_id`, `recording_ids`, `barcode`, `isrc`, `fingerprint`, `folder_name`, `file_names`. */
+  field: string;
+  /** Why the factor is less than 1, or what a person may want to know, as a sentence. */
+  note?: string | null;
+  /** The share of its own doubt that a catalogue has settled, in [0, 1]. */
+  settled?: number | undefined;
+  /** The share of the tags' own doubt that it takes away, in [0, 1]. */
+  support?: number | undefined;
+  /** What it says. */
+  value?: string | null;
+  /** Who says so. */
+  witness: Witness;
+};
+
+/** As clients see it. */
+export type Export = {
+  /** When it ended. */
+  completed_at?: string | null;
+  /** When it was asked for. */
+  created_at: string;
+  /** A folder, or `zip`. */
+  destination: string;
+  /** Where to get it, when it is a zip. */
+  download_url?: string | null;
+  /** Why it failed, and what to do. */
+  error_message?: string | null;
+  /** Seconds that it may still take. */
+  eta?: number | null;
+  /** How many are done. */
+  exported_albums: number;
+  /** Bytes that are there. */
+  exported_size: number;
+  /** `flac`, `mp3`, `both`. */
+  format: string;
+  /** The row. */
+  id: number;
+  /** Covers, scans. */
+  include_artwork: boolean;
+  /** `.lrc` */
+  include_lyrics: boolean;
+  /** `.m3u8` */
+  include_playlist: boolean;
+  /** What could not be exported, and why. */
+  problems: string[];
+  /** Percent. */
+  progress: number;
+  /** Files that are not hearted any more are deleted. */
+  prune: boolean;
+  /** Files of an earlier export that are not hearted any more; with `prune` they are gone. */
+  removed: string[];
+  /** When it began. */
+  started_at?: string | null;
+  /** `pending`, `running`, `complete`, `failed`, `cancelled`. */
+  status: string;
+  /** How many there are. */
+  total_albums: number;
+  /** Bytes, once they were counted. */
+  total_size?: number | null;
+  /** Whose hearts. */
+  user_id: number;
+  /** Their name. */
+  username: string;
+};
+
+export type ExportToImport = {
+  /** The export's folder, as its path is on the server. */
+  path: string;
+};
+
+/** What another catalogue has. */
+export type External = {
+  /** How many things. */
+  count: number;
+  /** Why there are none: `not_configured`. */
+  error?: string | null;
+  /** Them. */
+  items: unknown[];
+  /** `qobuz` */
+  source: string;
+};
+
+/** What is wrong with one part of a request. */
+export type FieldProblem = {
+  /** The way to the part: `["query", "limit"]`, `["body", "ids", 0]`. First `path`, `query` or `body`. */
+  loc: Step[];
+  /** What is wrong with it. */
+  msg: string;
+  /** `value_error`, `missing` or `json_invalid`. */
+  type: string;
+};
+
+/** Folders to choose from. */
+export type Folders = {
+  current_path: string;
+  /** The names of the folders in it, hidden ones left out, sorted. */
+  directories: string[];
+};
+
+/** How tracks are kept. */
+export type Format = "flac" | "mp3" | "both";
+
+/** What was found, each list ranked. */
+export type Found = {
+  /** By title, or by artist. */
+  albums: Albums;
+  /** By name. */
+  artists: Artists;
+  /** By title, or by artist or album. */
+  tracks: Tracks;
+};
+
+/** Tracks that are, or may be, one recording. */
+export type Group = {
+  /** Bytes that would be free if only the best of them were kept. */
+  can_be_freed: number;
+  /** The best first. */
+  tracks: unknown[];
+  /** Why. */
+  why: Why;
+};
+
+/** How the whole is, and each part. */
+export type Health = {
+  /** For each part `ok`, or a short code for what is the matter. */
+  checks: Record<string, string>;
+  /** `healthy`, `degraded` or `unhealthy`. */
+  status: string;
+  /** Of the program. */
+  version: string;
+};
+
+/** What a click is answered with. */
+export type HeartAnswer = {
+  message: string;
+  /** The links are on their way, but do not stand yet. */
+  pending?: boolean | undefined;
+  /** Why there are no links, although the heart is kept. */
+  warning?: string | null;
+};
+
+/** One import, whatever its state. */
+export type Import = {
+  /** The title that it was taken for. */
+  album?: string | null;
+  /** The album that it became. */
+  album_id?: number | null;
+  /** The album artist that it was taken for. */
+  artist?: string | null;
+  /** In [0, 1]. */
+  confidence?: number | null;
+  /** When it was found. */
+  created_at: string;
+  /** What outside catalogues added, or why they could not. */
+  enrichment?: unknown | undefined;
+  /** Why, field by field. */
+  evidence: Evidence[];
+  /** When it ended. */
+  finished_at?: string | null;
+  /** The row. */
+  id: number;
+  /** The job that carries it. */
+  job_id?: number | null;
+  /** What else a person may want to know. */
+  notes?: string | null;
+  /** Where the files are now. */
+  path?: string | null;
+  /** Of the first track. */
+  quality?: unknown | undefined;
+  /** Why it waits, was rejected, or failed. */
+  reason?: string | null;
+  /** Who asked for it. */
+  requested_by?: number | null;
+  runner_up?: RunnerUp | null;
+  /** `import`, `qobuz`, … */
+  source: string;
+  /** Where the folder lay when it was asked for, relative to MUSIC_PATH. */
+  source_path: string;
+  /** `waiting`, `planned`, …, `done`, `review`, `rejected`, `duplicate`, `failed`. */
+  state: string;
+  /** How many files of audio. */
+  track_count?: number | null;
+  /** The year that it was taken for. */
+  year?: number | null;
+};
+
+/** An album that is not whole. */
+export type Incomplete = {
+  /** The row. */
+  album_id: number;
+  /** The album artist. */
+  artist: string;
+  /** How many of them are here. */
+  available_tracks: number;
+  /** What is missing, disc by disc. */
+  missing: Missing[];
+  /** The folder, relative to MUSIC_PATH. */
+  path: string;
+  /** As written. */
+  title: string;
+  /** How many tracks the release has, as far as is known. */
+  total_tracks: number;
+  /** Tracks that are missing and have no number that could be named. */
+  unnamed: number;
+  /** Of release. */
+  year?: number | null;
+};
+
+/** All of it. */
+export type Integrity = {
+  /** Why rescans change nothing, when they do not. */
+  alarm?: string | null;
+  /** How many damages have not ended, by kind. */
+  damages: Record<string, number>;
+  /** Tracks whose file is away. */
+  missing: number;
+  /** When the next slice is due. */
+  next_slice_at?: string | null;
+  /** The longest that a file has not been read; when it was read last. */
+  oldest_read_at?: string | null;
+  /** Everything is read within so many days. */
+  period_days: number;
+  /** Tracks whose checksum is known. */
+  read: number;
+  /** Tracks in the library. */
+  tracks: number;
+  /** Tracks that were held against their checksum within the period. */
+  verified: number;
+  /** Percent of those that are there. */
+  verified_pct: number;
+};
+
+/** The only time that the token is told. */
+export type IssuedToken = ApiToken & {
+  /** For `Authorization: Bearer …`. */
+  token: string;
+};
+
+/** A job, as clients read it. */
+export type Job = {
+  /** Which attempt this is; 0 before the first. */
+  attempt: number;
+  /** When the last attempt began. */
+  attempted_at?: string | null;
+  /** Somebody wants it to end. */
+  cancel_requested: boolean;
+  /** When it was asked for. */
+  created_at: string;
+  /** Why the last attempt failed, or why it was cancelled. */
+  error?: string | null;
+  /** When it ended. */
+  finished_at?: string | null;
+  /** Its row. */
+  id: number;
+  /** `room.verb`. */
+  kind: string;
+  /** After so many it is discarded. */
+  max_attempts: number;
+  /** What it was given; for admins. */
+  payload?: unknown | undefined;
+  /** How far it is, in its own words; often `{"done", "total"}`. */
+  progress?: unknown | undefined;
+  /** `imports`, `exports`, `maintenance`, `downloads`, `network`. */
+  queue: string;
+  /** What came of it; for admins. */
+  result?: unknown | undefined;
+  /** Not before this. */
+  run_at: string;
+  /** `available` (waits), `running`, `completed`, `cancelled`, `discarded` (failed for the last time). */
+  state: string;
+};
+
+/** Some jobs. */
+export type JobPage = {
+  items: Job[];
+  /** As asked. */
+  limit: number;
+  /** Asks for what follows; null on the last page. */
+  next_before?: number | null;
+};
+
+/** What was done with a job. */
+export type JobStatus = {
+  id: number;
+  /** `cancelled` or `queued`. */
+  status: string;
+};
+
+/** A page of the journal. */
+export type Journal = {
+  items: Edit[];
+  /** As asked. */
+  limit: number;
+  /** Asks for what follows, as `before`; null on the last page. */
+  next_before?: number | null;
+};
+
+/** How the library is. */
+export type LibraryHealth = {
+  /** `import`, `qobuz`, …: how many albums came from there. */
+  albums_by_source: Record<string, number>;
+  /** Albums of which tracks are missing, as far as their totals tell. */
+  incomplete_albums: number;
+  quality: LibraryQuality;
+  /** `healthy` */
+  status: string;
+  summary: LibrarySummary;
+};
+
+/** How good it is. */
+export type LibraryQuality = {
+  lossless: number;
+  /** Percent, to one place. */
+  lossless_pct: number;
+  lossy: number;
+};
+
+/** How much there is. */
+export type LibrarySummary = {
+  albums: number;
+  artists: number;
+  total_size_bytes: number;
+  /** Of 2^30 bytes, to two places. */
+  total_size_gb: number;
+  tracks: number;
+  users: number;
+};
+
+/** Lines, the newest first. */
+export type Lines = {
+  items: Activity[];
+  /** As asked. */
+  limit: number;
+  /** As asked. */
+  offset: number;
+};
+
+export type ListedSession = Session & {
+  /** The one by which this was asked. */
+  is_current: boolean;
+};
+
+/** That the process answers. */
+export type Liveness = {
+  alive: boolean;
+  /** Of the program. */
+  version: string;
+};
+
+/** What is here. */
+export type Local = {
+  /** By title, or by artist. */
+  albums: AlbumHit[];
+  /** By name. */
+  artists: ArtistHit[];
+  /** How many things. */
+  count: number;
+  /** By title, or by artist or album. */
+  tracks: TrackHit[];
+};
+
+/** A session has begun. */
+export type LoggedIn = {
+  /** For `Authorization: Bearer`; also set as a cookie. */
+  token: string;
+  user: User;
+};
+
+export type Login = {
+  password: string;
+  username: string;
+};
+
+/** Who asks. Root at the local socket has neither a row nor a day when it was made. */
+export type Me = {
+  created_at?: string | null;
+  id?: number | null;
+  is_admin: boolean;
+  username: string;
+};
+
+/** A sentence. */
+export type Message = {
+  /** For people; programs read the status and the other fields. */
+  message: string;
+};
+
+/** What is missing of a disc. */
+export type Missing = {
+  /** Counts from 1. */
+  disc: number;
+  /** No track of the disc is here. */
+  is_whole_disc: boolean;
+  /** The numbers; none when the disc is missing whole. */
+  tracks: number[];
+};
+
+export type Much = "all" | "slice";
+
+/** A page of hearted albums. Clients of the first version read `items`, those of its description `albums`. */
+export type MyAlbums = {
+  /** The same. */
+  albums: Albums;
+  /** The albums. */
+  items: Albums;
+  /** As asked. */
+  limit: number;
+  /** Asks for what follows. */
+  next_cursor?: string | null;
+  /** As asked. */
+  page: number;
+  /** How many there are. */
+  total: number;
+};
+
+export type NewExport = {
+  /** A folder beneath an allowed root, or `zip`; empty: the user's own folder beneath the first root. */
+  destination?: string | undefined;
+  /** `flac`: as the library has the tracks; `mp3`: of 320 kbit/s; or `both`. */
+  format?: Format | undefined;
+  /** Covers, scans. */
+  include_artwork?: boolean | undefined;
+  /** `.lrc` beside the tracks. */
+  include_lyrics?: boolean | undefined;
+  /** `.m3u8`, for each album and for all. */
+  include_playlist?: boolean | undefined;
+  /** Delete what an earlier export has put there and is not hearted any more. */
+  prune?: boolean | undefined;
+  /** Somebody else's, for admins. */
+  user_id?: number | null;
+};
+
+export type NewToken = {
+  /** Days until it ends by itself; left out: it does not. */
+  expires_in_days?: number | null;
+  /** What it is for, in one's own words. */
+  name: string;
+  /** What it may. */
+  scope?: TokenScope | undefined;
+};
+
+/** Where to go on. */
+export type OidcConnect = {
+  /** At the provider, for the browser. */
+  url: string;
+};
+
+/** Whether a button for it makes sense. */
+export type OidcOffer = {
+  enabled: boolean;
+  /** Where a browser begins; null without a provider. */
+  start?: string | null;
+};
+
+/** One page of a list, as clients see it. */
+export type Page_Albums = {
+  /** Some albums, in order; each row is read only when it is written out. */
+  items: Album[];
+  /** As asked. */
+  limit: number;
+  /** Asks for the rows behind these; null on the last page. */
+  next_cursor?: string | null;
+  /** As asked. */
+  page: number;
+  /** How many rows the whole list has. */
+  total: number;
+};
+
+/** One page of a list, as clients see it. */
+export type Page_Artists = {
+  /** Some artists, in order; each row is read only when it is written out. */
+  items: Artist[];
+  /** As asked. */
+  limit: number;
+  /** Asks for the rows behind these; null on the last page. */
+  next_cursor?: string | null;
+  /** As asked. */
+  page: number;
+  /** How many rows the whole list has. */
+  total: number;
+};
+
+/** Something that has arrived and is not in the library yet. */
+export type PendingImport = {
+  /** When something in it changed last. */
+  changed_at?: string | null;
+  /** How many. */
+  files: number;
+  /** The folder, relative to the music folder. */
+  path: string;
+  /** Why, as a sentence. */
+  reason: string;
+  /** Bytes in them. */
+  size: number;
+  /** `import`, `qobuz`, … */
+  source: string;
+  /** `waiting`, `queued`, `importing`, `review`, `rejected`, `failed` or `imported`. */
+  status: string;
+};
+
+/** What an answer says that is no success. */
+export type Problem = {
+  /** A stable word for programs: `not_found`, `conflict`, `validation`, … */
+  code: string;
+  /** What is the matter, and where it helps, what to do. */
+  detail: Detail;
+};
+
+/** What is known of whether backups can be restored. */
+export type Proof = {
+  /** Whether that is longer than nine days ago, in a house that is older than that. */
+  is_overdue: boolean;
+  last_drill?: Drill | null;
+  /** When one was last restored and found whole. */
+  last_proven_restore?: string | null;
+};
+
+/** A queue's length. */
+export type QueueLength = {
+  /** Have failed for the last time. */
+  failed: number;
+  /** Since when the oldest that is ready could have begun. */
+  oldest?: string | null;
+  /** Wait for their time. */
+  put_off: number;
+  queue: string;
+  /** Could begin now. */
+  ready: number;
+  /** Are being done. */
+  running: number;
+};
+
+/** It will be done. */
+export type Queued = {
+  job_id: number;
+  path: string;
+  /** `queued` */
+  status: string;
+};
+
+/** All queues in which something is. */
+export type Queues = {
+  items: QueueLength[];
+};
+
+/** Whether requests can be served. */
+export type Readiness = {
+  ready: boolean;
+};
+
+/** `{reason?, delete_files=false}` */
+export type Rejection = {
+  /** Into the trash, instead of `import/rejected`. */
+  delete_files?: boolean | undefined;
+  /** For whoever looks at it later. */
+  reason?: string | null;
+};
+
+/** What will make each user's folder equal to their hearts. */
+export type Relinking = {
+  /** The jobs, one a user; their results say what was mended. */
+  job_ids: number[];
+  /** `started` */
+  status: string;
+};
+
+/** A page of a report. */
+export type Report_Group = {
+  items: {
+    /** Bytes that would be free if only the best of them were kept. */
+    can_be_freed: number;
+    /** The best first. */
+    tracks: unknown[];
+    /** Why. */
+    why: Why;
+  }[];
+  /** As asked. */
+  limit: number;
+  /** Asks for what follows; null on the last page. */
+  next_cursor?: string | null;
+};
+
+/** A page of a report. */
+export type Report_Incomplete = {
+  items: {
+    /** The row. */
+    album_id: number;
+    /** The album artist. */
+    artist: string;
+    /** How many of them are here. */
+    available_tracks: number;
+    /** What is missing, disc by disc. */
+    missing: Missing[];
+    /** The folder, relative to MUSIC_PATH. */
+    path: string;
+    /** As written. */
+    title: string;
+    /** How many tracks the release has, as far as is known. */
+    total_tracks: number;
+    /** Tracks that are missing and have no number that could be named. */
+    unnamed: number;
+    /** Of release. */
+    year?: number | null;
+  }[];
+  /** As asked. */
+  limit: number;
+  /** Asks for what follows; null on the last page. */
+  next_cursor?: string | null;
+};
+
+/** An import that waits for a person, or has, as the first version's clients know it. */
+export type Review = {
+  /** The album that it became. */
+  album_id?: number | null;
+  /** As `confidence`, by its old name. */
+  beets_confidence?: number | null;
+  /** In [0, 1]. */
+  confidence?: number | null;
+  /** When it was found. */
+  created_at: string;
+  /** The reason, when it failed. */
+  error_message?: string | null;
+  /** Why it is taken for that, field by field. */
+  evidence?: unknown | undefined;
+  /** The import's row. */
+  id: number;
+  /** What else a person may want to know. */
+  notes?: string | null;
+  /** Where its files are, relative to MUSIC_PATH. */
+  path?: string | null;
+  /** Of the first track. */
+  quality_info?: unknown | undefined;
+  /** Why it waits, was rejected, or failed. */
+  reason?: string | null;
+  /** What it may be instead. */
+  runner_up?: unknown | undefined;
+  /** `import`, `qobuz`, … */
+  source: string;
+  /** `pending`, `approved`, `rejected`, `failed`, `duplicate`; `importing` when it is on its way again. */
+  status: string;
+  /** What it is taken for. */
+  suggested_album?: string | null;
+  /** What it is taken for. */
+  suggested_artist?: string | null;
+  /** What it is taken for. */
+  suggested_year?: number | null;
+  /** How many files of audio. */
+  track_count?: number | null;
+};
+
+/** Where a decision has led. */
+export type ReviewDecided = {
+  /** The album that it became. */
+  album_id?: number | null;
+  /** The job that carries it out. */
+  job_id: number;
+  /** Where the files are now. */
+  path?: string | null;
+  /** It is on its way, but not there yet. */
+  pending?: boolean | undefined;
+  /** `approved`, `rejected` or `pending`. */
+  status: string;
+};
+
+/** One of them, with all that a decision rests on. */
+export type ReviewDetail = Review & {
+  /** Each file: `name`, `size`, and of audio `title`, `artist`, `track_number`, `disc_number`, `duration`, `quality`, or why it cannot be read (`problem`). */
+  files: unknown[];
+  /** The album of the library that it is, or may be: `id`, `artist`, `title`, `year`, `path`, `likeness`, `tracks`. */
+  in_library?: unknown | undefined;
+};
+
+/** What the files may be instead. Where it names nothing else, it is as in the release that won. */
+export type RunnerUp = {
+  /** The album artist. */
+  artist: string;
+  /** In [0, 1]; with that of the winner never more than 1. */
+  confidence: number;
+  /** Where it comes from, as a sentence. */
+  note: string;
+  /** MusicBrainz release. */
+  release_id?: string | null;
+  /** The title. */
+  title: string;
+  /** Who reads it so. */
+  witness: Witness;
+  /** Year of release. */
+  year?: number | null;
+};
+
+/** A session, as its owner sees it. */
+export type Session = {
+  /** From where. */
+  address?: string | null;
+  /** When it was logged in. */
+  created_at: string;
+  /** When it ends, unless it is used. */
+  expires_at: string;
+  /** The row. */
+  id: number;
+  /** When it was last used, to five minutes. */
+  last_seen_at: string;
+  /** The program. */
+  user_agent?: string | null;
+};
+
+/** A sentence, and how many sessions were ended. */
+export type SessionsEnded = {
+  message: string;
+  sessions_ended: number;
+};
+
+/** One setting. */
+export type Setting = {
+  /** As TOML writes it. */
+  default: string;
+  /** What it means. */
+  meaning: string;
+  /** `imports.min_confidence` */
+  name: string;
+  /** Units to be started again after a change; none: it holds at once. */
+  restart: string[];
+  /** As TOML writes it. */
+  value: string;
+};
+
+/** The settings, without secrets. */
+export type Settings = {
+  bandcamp_enabled: boolean;
+  /** Not asked here: this process has no network. */
+  lidarr_connected?: boolean | null;
+  lidarr_enabled: boolean;
+  lidarr_url: string;
+  music_database: string;
+  music_downloads: string;
+  music_export: string;
+  music_import: string;
+  music_library: string;
+  /** The same: there is no container. */
+  music_path_container: string;
+  /** The music folder on this machine. */
+  music_path_host: string;
+  music_users: string;
+  plex_auto_scan: boolean;
+  /** Not asked here: this process has no network. */
+  plex_connected?: boolean | null;
+  plex_enabled: boolean;
+  plex_url: string;
+  /** Two characters, stars, and what stands after `@`. */
+  qobuz_email: string;
+  qobuz_enabled: boolean;
+  qobuz_quality: number;
+  /** Every setting that can be changed, by its own name. */
+  settings: Setting[];
+  torrentleech_enabled: boolean;
+};
+
+/** Only what is given is changed: these, and every name of `settings` in the answer of `GET`, such as `"imports.min_confidence": 0.9`. */
+export type SettingsChange = Record<string, unknown> & {
+  /** Must be what it is: the music is moved by `barbossa setup music-path DIR`. */
+  music_library?: string | null;
+  /** Must be what it is. */
+  music_users?: string | null;
+};
+
+/** What became of a change. */
+export type SettingsChanged = {
+  /** Units to be started again: `systemctl restart UNIT`. None when everything holds at once. */
+  restart: string[];
+  /** `updated` */
+  status: string;
+};
+
+/** One change for several albums. */
+export type SeveralAlbumsChange = Record<string, unknown> & {
+  /** Which. */
+  ids: number[];
+};
+
+/** Work that was begun and goes on after this answer. */
+export type Started = {
+  /** The job. */
+  job_id: number;
+  /** `started` */
+  status: string;
+  /** The job, as clients of the first version read it. */
+  task_id: string;
+};
+
+/** One word. */
+export type Status = {
+  /** `updated`, `deleted`, … */
+  status: string;
+};
+
+/** One step on the way to a part of a request. */
+export type Step = string | number;
+
+/** As it is given out. */
+export type Ticket = {
+  /** When it ends. */
+  expires_at: string;
+  /** For `?ticket=`. */
+  ticket: string;
+};
+
+/** What a ticket is good for. */
+export type TicketPurpose = "ws" | "stream" | "download";
+
+/** What a token may, each more than the one before. */
+export type TokenScope = "read" | "write" | "admin";
+
+/** A track by itself, as one user sees it. */
+export type Track = {
+  /** Its album. */
+  album_id: number;
+  /** Its album's title. */
+  album_title: string;
+  /** Its own artist, else the album's. */
+  artist_name: string;
+  /** The album's cover, relative to MUSIC_PATH. */
+  artwork_path?: string | null;
+  artwork_version?: string | null;
+  /** Bits. */
+  bit_depth?: number | null;
+  /** kbit/s. */
+  bitrate?: number | null;
+  /** Counts from 1. */
+  disc_number: number;
+  /** Seconds. */
+  duration?: number | null;
+  /** `FLAC`, `MP3`, … */
+  format: string;
+  /** The row. */
+  id: number;
+  /** The user has a heart on the track or on its album. */
+  is_hearted: boolean;
+  /** By format or by source. */
+  is_lossy: boolean;
+  /** Its file is away. */
+  missing: boolean;
+  /** The file, relative to MUSIC_PATH. */
+  path: string;
+  /** `16/44kHz FLAC` */
+  quality_display: string;
+  /** Hz. */
+  sample_rate?: number | null;
+  /** `import`, `qobuz`, … */
+  source: string;
+  /** `16/44 FLAC`, `320kbps MP3` */
+  source_quality?: string | null;
+  /** As written. */
+  title: string;
+  /** Counts from 1. */
+  track_number: number;
+};
+
+/** A track within its album; the fields are those of `Track`. */
+export type TrackBrief = {
+  /** Where it is not the album's. */
+  artist_name?: string | null;
+  /** Bits. */
+  bit_depth?: number | null;
+  /** kbit/s. */
+  bitrate?: number | null;
+  disc_number: number;
+  /** Seconds. */
+  duration?: number | null;
+  format: string;
+  id: number;
+  is_hearted: boolean;
+  is_lossy: boolean;
+  /** Its file is away. */
+  missing: boolean;
+  /** The file, relative to MUSIC_PATH. */
+  path: string;
+  /** `16/44kHz FLAC` */
+  quality_display: string;
+  /** Hz. */
+  sample_rate?: number | null;
+  title: string;
+  track_number: number;
+};
+
+/** See [`AlbumChange`]. */
+export type TrackChange = {
+  /** Where it is not the album's. */
+  artist?: string | null;
+  /** As tagged. */
+  composer?: string | null;
+  /** 1 to 99. */
+  disc_number?: number | null;
+  /** As tagged. */
+  genre?: string | null;
+  /** Twelve letters and digits. */
+  isrc?: string | null;
+  /** Never blank. */
+  title?: string | null;
+  /** 0 to 9999. */
+  track_number?: number | null;
+};
+
+/** A track that was found. */
+export type TrackHit = {
+  album_id: number;
+  album_title: string;
+  artist_name: string;
+  duration?: number | null;
+  id: number;
+  is_hearted: boolean;
+  /** `16/44` */
+  quality?: string | null;
+  source: string;
+  title: string;
+  track_number: number;
+};
+
+/** Some tracks, in order; each row is read only when it is written out. */
+export type Tracks = Track[];
+
+/** The tracks within an album's detail. */
+export type TracksOfAlbum = TrackBrief[];
+
+export type TracksToVerify = {
+  /** These tracks. */
+  ids?: number[] | null;
+  scope?: Much | null;
+};
+
+/** What became of it: a `status` or a `message`, and what the job says. */
+export type TrashAnswer = {
+  /** The job that carries it out. */
+  job_id: number;
+  /** For people. */
+  message?: string | null;
+  /** It is on its way, but not there yet. */
+  pending?: boolean | null;
+  /** `restored`, `removed` or `emptied`. */
+  status?: string | null;
+};
+
+/** One line of the list. */
+export type TrashItem = {
+  /** The album it was of. */
+  album_id?: number | null;
+  /** Whose album it was. */
+  artist?: string | null;
+  /** When it will be gone for good. */
+  expires_at: string;
+  /** How many files. */
+  file_count: number;
+  /** The row. */
+  id: number;
+  /** `replaced`, `deleted` or `duplicate`. */
+  kind: string;
+  /** A sentence. */
+  reason: string;
+  /** Bytes in them. */
+  size: number;
+  /** `kept`, or what is being done with it: `filling`, `restoring`, `removing`. */
+  state: string;
+  /** The album's or the track's title, or the folder's name. */
+  title: string;
+  /** When. */
+  trashed_at: string;
+  /** Who did it; none for the house. */
+  trashed_by?: string | null;
+};
+
+/** One thing in the trash, as clients see it. */
+export type TrashItemDetail = TrashItem & {
+  /** `name`, `original_path`, `size`; of tracks also `track_id`, `title`, `track_number`, `disc_number`, `quality`. */
+  files: unknown[];
+  /** How many hearts come back with it. */
+  hearts: number;
+  /** The import that put it there. */
+  import_id?: number | null;
+  /** Whether the album is in the library (for what was replaced, and for single tracks). */
+  is_album_there: boolean;
+  /** Where it lies, relative to MUSIC_PATH. */
+  path: string;
+};
+
+/** Some of the trash, newest first. */
+export type TrashItems = TrashItem[];
+
+/** A page of the trash. */
+export type TrashPage = {
+  items: TrashItems;
+  /** As asked. */
+  limit: number;
+  /** Asks for what follows; null on the last page. */
+  next_cursor?: string | null;
+  /** How many entries the whole list has. */
+  total: number;
+  /** Bytes in them. */
+  total_size: number;
+};
+
+/** What a unified search found. */
+export type Unified = {
+  external?: External | null;
+  /** What is here. */
+  local: Local;
+  /** As typed. */
+  query: string;
+  /** `artist`, `album` or `track`. */
+  type: string;
+};
+
+/** A person who may log in. */
+export type User = {
+  /** When it was made. */
+  created_at: string;
+  /** The row. */
+  id: number;
+  /** May change settings, users, and what cannot be undone. */
+  is_admin: boolean;
+  /** As written when it was made; also the folder's name beneath `users/`. */
+  username: string;
+};
+
+/** A way back. */
+export type Way = {
+  /** `member_folder`, `duplicate`, `trash`, `download`. */
+  kind: string;
+  /** Relative to MUSIC_PATH; an address for a download. */
+  place: string;
+};
+
+/** What to do when the library has other audio in the same place. */
+export type WhenThere = "ask" | "replace" | "beside" | "extend";
+
+/** Why tracks are taken for one recording; the surest first. */
+export type Why = "essence" | "recording" | "isrc" | "maybe";
+
+/** Who said it. */
+export type Witness = "tags" | "folder_name" | "file_names" | "audio" | "musicbrainz" | "acoustid" | "person" | "rule";
+
+/** Every route: what goes with a request, and what comes back. */
+export interface Routes {
+  /** What answers here. */
+  "GET /": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: About;
+  };
+  /** What everybody did, the newest first. */
+  "GET /api/admin/activity": {
+    path: Record<never, never>;
+    query: { limit?: number | null; offset?: number | null; action?: string | null };
+    body: undefined;
+    answer: Lines;
+  };
+  /** The backups that were made, the newest first. */
+  "GET /api/admin/backup/history": {
+    path: Record<never, never>;
+    query: { limit?: number | null };
+    body: undefined;
+    answer: BackupHistory;
+  };
+  /** The newest backup, and when one was last restored into a scratch database and found whole. */
+  "GET /api/admin/backup/status": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: BackupStatus;
+  };
+  /** Makes a backup of the database now. The history tells how it ended. */
+  "POST /api/admin/backup/trigger": {
+    path: Record<never, never>;
+    query: { destination?: string | null };
+    body: undefined;
+    answer: BackupStarted;
+  };
+  /** How much there is, how good it is, and where it came from. */
+  "GET /api/admin/health": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: LibraryHealth;
+  };
+  /** How well the library is looked after, in numbers. */
+  "GET /api/admin/integrity": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Integrity;
+  };
+  /** Damaged files with their ways back, the newest first. */
+  "GET /api/admin/integrity/damages": {
+    path: Record<never, never>;
+    query: { limit?: number | null; before?: number | null };
+    body: undefined;
+    answer: Damages;
+  };
+  /** Takes the file as it is now for the right one. */
+  "POST /api/admin/integrity/damages/{id}/accept": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: unknown;
+  };
+  /** Brings a good copy back, if there is one. */
+  "POST /api/admin/integrity/damages/{id}/repair": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: unknown;
+  };
+  /** Reads files again and holds them against their checksums: everything, this night's part, or some tracks. */
+  "POST /api/admin/integrity/verify": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: TracksToVerify | null;
+    answer: Started;
+  };
+  /** Has the folders of all users looked at and made equal to their hearts. */
+  "POST /api/admin/relink": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Relinking;
+  };
+  /** Looks at the library, or a part of it, for what others changed in it. Asking twice is asking once, until it has begun. */
+  "POST /api/admin/rescan": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: AskRescan | null;
+    answer: Started;
+  };
+  /** Everyone, by name. */
+  "GET /api/admin/users": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: User[];
+  };
+  /** Makes an account. */
+  "POST /api/admin/users": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: CreateUser;
+    answer: User;
+  };
+  /** Removes an account with its hearts and folder; the music stays. */
+  "DELETE /api/admin/users/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Status;
+  };
+  /** One account. */
+  "GET /api/admin/users/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: User;
+  };
+  /** Changes what is given; a new password ends the sessions of whoever knew the old one. */
+  "PUT /api/admin/users/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: ChangeUser;
+    answer: User;
+  };
+  /** All albums, by title. */
+  "GET /api/albums": {
+    path: Record<never, never>;
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    body: undefined;
+    answer: Page_Albums;
+  };
+  /** Puts an album into the trash. */
+  "DELETE /api/albums/{id}": {
+    path: { id: number };
+    query: { delete_files?: boolean | null };
+    body: undefined;
+    answer: TrashAnswer;
+  };
+  /** One album with its tracks. */
+  "GET /api/albums/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: AlbumDetail;
+  };
+  /** Brings back the first picture of the album. */
+  "DELETE /api/albums/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ArtworkAnswer;
+  };
+  /** An album's cover. */
+  "GET /api/albums/{id}/artwork": {
+    path: { id: number };
+    query: { size?: number | null };
+    body: undefined;
+    answer: Blob;
+  };
+  /** Stores a picture of the album: the field `artwork` of a form, or the body itself. */
+  "PUT /api/albums/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: FormData | Blob;
+    answer: ArtworkAnswer;
+  };
+  /** The tracks of an album, by disc and number. */
+  "GET /api/albums/{id}/tracks": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Tracks;
+  };
+  /** All artists, by sort name. */
+  "GET /api/artists": {
+    path: Record<never, never>;
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    body: undefined;
+    answer: Page_Artists;
+  };
+  /** Puts all albums of an artist into the trash. */
+  "DELETE /api/artists/{id}": {
+    path: { id: number };
+    query: { delete_files?: boolean | null };
+    body: undefined;
+    answer: TrashAnswer;
+  };
+  /** One artist. */
+  "GET /api/artists/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Artist;
+  };
+  /** The albums of an artist, the newest first. */
+  "GET /api/artists/{id}/albums": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Albums;
+  };
+  /** Brings back the first picture of the artist. */
+  "DELETE /api/artists/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ArtworkAnswer;
+  };
+  /** An artist's portrait, else the cover of the first album. */
+  "GET /api/artists/{id}/artwork": {
+    path: { id: number };
+    query: { size?: number | null };
+    body: undefined;
+    answer: Blob;
+  };
+  /** Stores a picture of the artist: the field `artwork` of a form, or the body itself. */
+  "PUT /api/artists/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: FormData | Blob;
+    answer: ArtworkAnswer;
+  };
+  /** Logs in, for a program by the token, for a browser by the cookie. */
+  "POST /api/auth/login": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Login;
+    answer: LoggedIn;
+  };
+  /** Ends this session. */
+  "POST /api/auth/logout": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Message;
+  };
+  /** Who is logged in. */
+  "GET /api/auth/me": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Me;
+  };
+  /** Whether people may log in at an OpenID provider. */
+  "GET /api/auth/oidc": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: OidcOffer;
+  };
+  /** Where the provider sends the browser back to. */
+  "GET /api/auth/oidc/callback": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Connects whoever is logged in here with their account at the provider: the address there to go to. */
+  "POST /api/auth/oidc/connect": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: OidcConnect;
+  };
+  /** Sends the browser to the provider. */
+  "GET /api/auth/oidc/start": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Changes one's own password, and ends all other sessions. */
+  "PUT /api/auth/password": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: ChangePassword;
+    answer: SessionsEnded;
+  };
+  /** Ends all of one's own sessions but this one. */
+  "DELETE /api/auth/sessions": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: SessionsEnded;
+  };
+  /** One's own sessions, the last used first. */
+  "GET /api/auth/sessions": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: ListedSession[];
+  };
+  /** Ends one of one's own sessions. */
+  "DELETE /api/auth/sessions/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Message;
+  };
+  /** A ticket for one purpose, good for a short time, where neither header nor cookie can be sent. */
+  "POST /api/auth/ticket": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: AskTicket;
+    answer: Ticket;
+  };
+  /** One's own tokens for programs, the newest first. */
+  "GET /api/auth/tokens": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: ApiToken[];
+  };
+  /** Makes a token for a program. It is told this once. */
+  "POST /api/auth/tokens": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewToken;
+    answer: IssuedToken;
+  };
+  /** Ends one of one's own tokens, at once and everywhere. */
+  "DELETE /api/auth/tokens/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Message;
+  };
+  /** The journal of edits, the newest first. */
+  "GET /api/edits": {
+    path: Record<never, never>;
+    query: { entity?: string | null; id?: number | null; before?: number | null; limit?: number | null };
+    body: undefined;
+    answer: Journal;
+  };
+  /** One edit. */
+  "GET /api/edits/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Edit;
+  };
+  /** Makes everything again what it was before an edit. */
+  "POST /api/edits/{id}/undo": {
+    path: { id: number };
+    query: { preview?: boolean | null };
+    body: undefined;
+    answer: EditAnswer;
+  };
+  /** One's own exports, or for an admin anyone's, the newest first; for root at the local socket all of them. */
+  "GET /api/exports": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Export[];
+  };
+  /** Asks for an export. A zip waits for its download; all else is written by the worker. */
+  "POST /api/exports": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewExport;
+    answer: Export;
+  };
+  /** Makes a library of an export again: albums, with what the manifest knows of them, their history, and the hearts. */
+  "POST /api/exports/import": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: ExportToImport;
+    answer: Started;
+  };
+  /** One export. */
+  "GET /api/exports/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Export;
+  };
+  /** Ends an export; what is whole stays where it is. */
+  "POST /api/exports/{id}/cancel": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Cancelled;
+  };
+  /** The export as a zip, made while it is sent. A folder's export can be had this way, too: it is the same music. */
+  "GET /api/exports/{id}/download": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
+  /** Lets an export that failed or was cancelled go on, when the drive is plugged in again. */
+  "POST /api/exports/{id}/resume": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Export;
+  };
+  /** Lets an export that failed or was cancelled go on; what is there and right is not written again. */
+  "POST /api/exports/{id}/retry": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Export;
+  };
+  /** Imports, the newest first: an admin's view of all, a member's of their own. */
+  "GET /api/import": {
+    path: Record<never, never>;
+    query: { state?: string | null; before?: number | null; limit?: number | null };
+    body: undefined;
+    answer: Import[];
+  };
+  /** Imports a folder. The folder is imported as soon as it has settled; asking twice is asking once. */
+  "POST /api/import": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: AskImport;
+    answer: Queued;
+  };
+  /** What lies in the inbox and the download folders, and what each waits for. */
+  "GET /api/import/pending": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: PendingImport[];
+  };
+  /** Imports that wait for a person, or have waited, the newest first. */
+  "GET /api/import/review": {
+    path: Record<never, never>;
+    query: { status?: string | null; before?: number | null; limit?: number | null };
+    body: undefined;
+    answer: Review[];
+  };
+  /** Imports that failed, the newest first. */
+  "GET /api/import/review/failed": {
+    path: Record<never, never>;
+    query: { status?: string | null; before?: number | null; limit?: number | null };
+    body: undefined;
+    answer: Review[];
+  };
+  /** One of them with evidence, files, and what the library has beside it. */
+  "GET /api/import/review/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ReviewDetail;
+  };
+  /** Files it as suggested, or as the body says. */
+  "POST /api/import/review/{id}/approve": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: Approval | null;
+    answer: ReviewDecided;
+  };
+  /** Files it as the body says; the same as `approve`. */
+  "POST /api/import/review/{id}/manual": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: Approval | null;
+    answer: ReviewDecided;
+  };
+  /** What was rejected waits for a person again. */
+  "POST /api/import/review/{id}/put-back": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ReviewDecided;
+  };
+  /** Keeps it out of the library. */
+  "POST /api/import/review/{id}/reject": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: Rejection | null;
+    answer: ReviewDecided;
+  };
+  /** Takes the last decision back: what was approved leaves the library, with the tags that it had, and waits for a person again, and so does what was rejected; what was put back is rejected again. */
+  "POST /api/import/review/{id}/undo": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ReviewDecided;
+  };
+  /** Looks at the inbox now, instead of at the next sweep: everything in it that has settled is imported. */
+  "POST /api/import/trigger": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Started;
+  };
+  /** One import with its evidence. */
+  "GET /api/import/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Import;
+  };
+  /** Jobs, the newest first. */
+  "GET /api/jobs": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: JobPage;
+  };
+  /** How long the queues are. */
+  "GET /api/jobs/queues": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Queues;
+  };
+  /** One job. Whoever has been told its number may see how far it is; what it is about is for admins. */
+  "GET /api/jobs/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Job;
+  };
+  /** Ends a job; one that runs ends at its next safe place. */
+  "POST /api/jobs/{id}/cancel": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: JobStatus;
+  };
+  /** Gives a job that failed or was cancelled all its attempts again. */
+  "POST /api/jobs/{id}/retry": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: JobStatus;
+  };
+  /** The same music more than once, and what could be freed. */
+  "GET /api/library/duplicates": {
+    path: Record<never, never>;
+    query: { why?: string | null; limit?: number | null; cursor?: string | null };
+    body: undefined;
+    answer: Report_Group;
+  };
+  /** Albums of which tracks are missing, and which. */
+  "GET /api/library/incomplete": {
+    path: Record<never, never>;
+    query: { why?: string | null; limit?: number | null; cursor?: string | null };
+    body: undefined;
+    answer: Report_Incomplete;
+  };
+  /** What I did, the newest first. */
+  "GET /api/me/activity": {
+    path: Record<never, never>;
+    query: { limit?: number | null; offset?: number | null; action?: string | null };
+    body: undefined;
+    answer: Lines;
+  };
+  /** One's own exports, the newest first. */
+  "GET /api/me/export": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Export[];
+  };
+  /** Asks for an export of one's own. */
+  "POST /api/me/export": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewExport;
+    answer: Export;
+  };
+  /** Hearted albums, the newest heart first. */
+  "GET /api/me/library": {
+    path: Record<never, never>;
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    body: undefined;
+    answer: MyAlbums;
+  };
+  /** Takes the album out of my library. */
+  "DELETE /api/me/library/albums/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: HeartAnswer;
+  };
+  /** Puts the album into my library. */
+  "POST /api/me/library/albums/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: HeartAnswer;
+  };
+  /** Artists with a hearted album or track. */
+  "GET /api/me/library/artists": {
+    path: Record<never, never>;
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    body: undefined;
+    answer: Page_Artists;
+  };
+  /** Takes the artist out of my library. */
+  "DELETE /api/me/library/artists/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: HeartAnswer;
+  };
+  /** Puts the artist into my library. Later albums follow. */
+  "POST /api/me/library/artists/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: HeartAnswer;
+  };
+  /** The albums of an artist that are hearted or have a hearted track. */
+  "GET /api/me/library/artists/{id}/albums": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Albums;
+  };
+  /** The tracks of hearted albums and those hearted by themselves, the newest heart first. */
+  "GET /api/me/library/tracks": {
+    path: Record<never, never>;
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    body: undefined;
+    answer: Tracks;
+  };
+  /** Takes the track out of my library. */
+  "DELETE /api/me/library/tracks/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: HeartAnswer;
+  };
+  /** Puts the track into my library. */
+  "POST /api/me/library/tracks/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: HeartAnswer;
+  };
+  /** Makes one change to several albums. */
+  "PUT /api/metadata/albums": {
+    path: Record<never, never>;
+    query: { preview?: boolean | null };
+    body: SeveralAlbumsChange;
+    answer: EditAnswer;
+  };
+  /** Changes an album's metadata. */
+  "PUT /api/metadata/albums/{id}": {
+    path: { id: number };
+    query: { preview?: boolean | null };
+    body: AlbumChange;
+    answer: EditAnswer;
+  };
+  /** Writes into the files' tags what the rows say. */
+  "POST /api/metadata/albums/{id}/write-tags": {
+    path: { id: number };
+    query: { preview?: boolean | null };
+    body: undefined;
+    answer: EditAnswer;
+  };
+  /** Renames an artist, and with it folders and tags. */
+  "PUT /api/metadata/artists/{id}": {
+    path: { id: number };
+    query: { preview?: boolean | null };
+    body: ArtistChange;
+    answer: EditAnswer;
+  };
+  /** Changes a track's metadata. */
+  "PUT /api/metadata/tracks/{id}": {
+    path: { id: number };
+    query: { preview?: boolean | null };
+    body: TrackChange;
+    answer: EditAnswer;
+  };
+  /** This document. */
+  "GET /api/openapi.json": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: unknown;
+  };
+  /** Searches as you type: exact names first, then beginnings, then all that have the words. */
+  "GET /api/search": {
+    path: Record<never, never>;
+    query: { q: string; type?: string | null; limit?: number | null; include_external?: string | null };
+    body: undefined;
+    answer: Found;
+  };
+  /** Searches here, and elsewhere when nothing is here. */
+  "GET /api/search/unified": {
+    path: Record<never, never>;
+    query: { q: string; type?: string | null; limit?: number | null; include_external?: string | null };
+    body: undefined;
+    answer: Unified;
+  };
+  /** The settings, without secrets. */
+  "GET /api/settings": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Settings;
+  };
+  /** Changes settings together: all of them, or none when one does not fit. Secrets go in and never come out. */
+  "PUT /api/settings": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: SettingsChange;
+    answer: SettingsChanged;
+  };
+  /** Folders to choose from, beneath `api.browse_roots` and the music folder. */
+  "GET /api/settings/browse": {
+    path: Record<never, never>;
+    query: { path?: string | null };
+    body: undefined;
+    answer: Folders;
+  };
+  /** Puts a track into the trash. */
+  "DELETE /api/tracks/{id}": {
+    path: { id: number };
+    query: { delete_files?: boolean | null };
+    body: undefined;
+    answer: TrashAnswer;
+  };
+  /** One track. */
+  "GET /api/tracks/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Track;
+  };
+  /** Changes a track's metadata; the same as `/metadata/tracks/{id}`. */
+  "PUT /api/tracks/{id}/metadata": {
+    path: { id: number };
+    query: { preview?: boolean | null };
+    body: TrackChange;
+    answer: EditAnswer;
+  };
+  /** The sound of a track, whole or in ranges. */
+  "GET /api/tracks/{id}/stream": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
+  /** What was replaced, deleted or came twice, the newest first. */
+  "GET /api/trash": {
+    path: Record<never, never>;
+    query: { kind?: string | null; q?: string | null; limit?: number | null; cursor?: string | null };
+    body: undefined;
+    answer: TrashPage;
+  };
+  /** Removes for good what has expired, or everything. */
+  "POST /api/trash/empty": {
+    path: Record<never, never>;
+    query: { all?: boolean | null };
+    body: undefined;
+    answer: TrashAnswer;
+  };
+  /** Removes it for good. */
+  "DELETE /api/trash/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: TrashAnswer;
+  };
+  /** One thing in it, with its files. */
+  "GET /api/trash/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: TrashItemDetail;
+  };
+  /** Brings it back, with its hearts. */
+  "POST /api/trash/{id}/restore": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: TrashAnswer;
+  };
+  /** A page that shows this document. */
+  "GET /docs": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
+  /** Script and style of that page. */
+  "GET /docs/{part}": {
+    path: { part: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
+  /** How the parts are. */
+  "GET /health": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Health;
+  };
+  /** The same as `/live`. */
+  "GET /health/live": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Liveness;
+  };
+  /** The same as `/ready`. */
+  "GET /health/ready": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Readiness;
+  };
+  /** That the process answers. */
+  "GET /live": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Liveness;
+  };
+  /** This document, where the first version had it. */
+  "GET /openapi.json": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: unknown;
+  };
+  /** Whether requests can be served. */
+  "GET /ready": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Readiness;
+  };
+  /** Where the first version had another page of the kind. */
+  "GET /redoc": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Live events over a WebSocket. Who it is: the cookie, `Authorization`, a ticket, or the first message. */
+  "GET /ws": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+}

@@ -1,0 +1,40 @@
+// Every page: its address, its place in the menus, and what draws it. A new page is a line here and a folder beside.
+
+import type { ComponentType } from "preact";
+import { AlbumPage } from "../album/page";
+import { ArtistPage } from "../artist/page";
+import { LibraryPage } from "../library/page";
+import { MinePage } from "../mine/page";
+import type { IconName } from "../parts/icon";
+import { SearchPage } from "../search/page";
+import type { Words } from "../words/en";
+
+/** A page that stands in the menus. `/health` and `/docs` are the API's own addresses. */
+export interface PageEntry {
+  path: string;
+  word: Exclude<keyof Words["shell"], "skip">;
+  icon: IconName;
+  group: "music" | "house";
+  isOnTabBar?: boolean;
+  isAdminOnly?: boolean;
+  /** Other first words of addresses that belong to it. */
+  also?: string[];
+  /** How much waits there; reads signals. */
+  count?: () => number;
+}
+
+export const PAGES: PageEntry[] = [
+  { path: "library", word: "library", icon: "album", group: "music", isOnTabBar: true, also: ["", "album", "artist"] },
+  { path: "mine", word: "mine", icon: "heart", group: "music", isOnTabBar: true },
+  { path: "search", word: "search", icon: "search", group: "music", isOnTabBar: true },
+];
+
+/** What draws the page at an address, by its first word. */
+export const DRAWN: Record<string, ComponentType> = {
+  "": LibraryPage,
+  library: LibraryPage,
+  mine: MinePage,
+  album: AlbumPage,
+  artist: ArtistPage,
+  search: SearchPage,
+};

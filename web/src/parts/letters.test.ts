@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startsOf } from "./letters";
+
+test("each letter begins behind all names of the letters before it", () => {
+  const starts = startsOf([{ letter: "#", count: 3 }, { letter: "B", count: 10 }, { letter: "Z", count: 1 }]);
+  assert.equal(starts.length, 27);
+  assert.deepEqual(starts[0], { letter: "#", start: 0, count: 3 });
+  assert.deepEqual(starts[1], { letter: "A", start: 3, count: 0 });
+  assert.deepEqual(starts[2], { letter: "B", start: 3, count: 10 });
+  assert.deepEqual(starts[26], { letter: "Z", start: 13, count: 1 });
+});

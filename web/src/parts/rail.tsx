@@ -1,0 +1,30 @@
+// The letters at the side: to where names begin with one. `#` is every sign that is no letter from A to Z.
+
+import { words } from "../words";
+import { type Count, startsOf } from "./letters";
+import type { GridHandle } from "./virtual";
+
+export function Rail({ letters, handle }: { letters: Count[]; handle: GridHandle }) {
+  const { library } = words.value;
+  const starts = startsOf(letters);
+  const first = handle.first.value;
+  const here = starts.findLast((one) => one.start <= first && one.count > 0)?.letter;
+  return (
+    <nav class="rail" aria-label={library.letters}>
+      {starts.map(({ letter, start, count }) => (
+        <button
+          key={letter}
+          type="button"
+          disabled={count === 0}
+          aria-current={letter === here}
+          aria-label={library.letter(letter)}
+          onClick={() => {
+            handle.target.value = start;
+          }}
+        >
+          {letter}
+        </button>
+      ))}
+    </nav>
+  );
+}
