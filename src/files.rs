@@ -6,8 +6,10 @@
 #[cfg(feature = "failpoints")]
 pub mod faults;
 mod lease;
+mod unzip;
 
 pub use lease::is_being_written;
+pub use unzip::{Limits as UnzipLimits, Refusal as UnzipRefusal, Unpacked, unzip};
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
