@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 
 /// The cookie that carries a token.
 pub const COOKIE: &str = "barbossa_session";
+/// The same over TLS: by this prefix a browser takes it from this very host alone, and never from a neighbour beneath the
+/// same name (RFC 6265bis, 4.1.3.2).
+pub const COOKIE_OVER_TLS: &str = "__Host-barbossa_session";
 /// By this header root at the local socket says whom it acts for: the user's name in UTF-8.
 pub const AS_USER: &str = "x-barbossa-user";
 
@@ -224,9 +227,9 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// The token in the session's cookie.
+/// The token in the session's cookie; the one that nobody else can have set goes first.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    cookie_named(headers, COOKIE)
+    cookie_named(headers, COOKIE_OVER_TLS).or_else(|| cookie_named(headers, COOKIE))
 }
 
 /// What a cookie holds, if it is there and not empty.
@@ -282,6 +285,12 @@ mod tests {
         assert_eq!((shown(&whole).as_str(), ticket_of(&whole)), ("token abc", None));
         assert_eq!(shown(&parts("GET", "/api/tracks/1/stream?ticket=t", &all[1..])), "ticket t");
         assert_eq!(shown(&parts("GET", "/api/tracks/1/stream", &all[1..])), "cookie def");
+    }
+
+    #[test]
+    fn the_cookie_that_only_this_host_can_set_goes_first() {
+        let both = [("cookie", "barbossa_session=planted; __Host-barbossa_session=ours")];
+        assert_eq!(shown(&parts("GET", "/", &both)), "cookie ours");
     }
 
     #[test]

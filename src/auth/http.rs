@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::access::COOKIE;
+use super::access::{COOKIE, COOKIE_OVER_TLS};
 use super::throttle::Attempt;
 use super::{
     Account, Client, InPerson, Purpose, Session, Ticket, User, Verdict, end_other_sessions, end_session,
@@ -94,8 +94,8 @@ pub(crate) fn login_cookie(app: &App, client: &Client, token: &str) -> HeaderVal
 
 /// `Lax`: another site's forms and scripts do not carry it, a link to us does.
 fn cookie_line(token: &str, max_age_seconds: u64, is_https: bool) -> HeaderValue {
-    let secure = if is_https { "; Secure" } else { "" };
-    let line = format!("{COOKIE}={token}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
+    let (name, secure) = if is_https { (COOKIE_OVER_TLS, "; Secure") } else { (COOKIE, "") };
+    let line = format!("{name}={token}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&line).expect("a token is hexadecimal")
 }
 
@@ -232,4 +232,23 @@ async fn end_other_sessions_of_me(
     let ended = end_other_sessions(&app.db.get().await?, user.id, user.session_id()).await?;
     forget_remembered(&app);
     Ok(axum::Json(SessionsEnded { message: "Other sessions ended", sessions_ended: ended }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_tls_the_cookie_is_this_hosts_alone() {
+        let line = cookie_line("00", 60, true);
+        assert_eq!(
+            line.to_str().unwrap(),
+            "__Host-barbossa_session=00; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
+        let plain = cookie_line("00", 60, false);
+        assert_eq!(
+            plain.to_str().unwrap(),
+            "barbossa_session=00; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
+        );
+    }
 }

@@ -241,7 +241,7 @@ impl House {
         assert_eq!(answer.header("location"), Some("/albums/7"));
         let cookies: Vec<&str> =
             answer.headers.get_all("set-cookie").iter().map(|c| c.to_str().unwrap()).collect();
-        let session = cookies.iter().find(|c| c.starts_with("barbossa_session=")).unwrap();
+        let session = cookies.iter().find(|c| c.starts_with("__Host-barbossa_session=")).unwrap();
         assert!(session.contains("HttpOnly") && session.contains("Secure"), "{session}");
         assert!(
             cookies.iter().any(|c| c.starts_with("barbossa_oidc=;") && c.contains("Max-Age=0")),

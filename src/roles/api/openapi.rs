@@ -68,7 +68,10 @@ impl Modify for Schemes {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("The `token` of `POST /api/auth/login`; opaque."));
         parts.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
-        let cookie = ApiKeyValue::with_description(COOKIE, "Set by `POST /api/auth/login`, for browsers.");
+        let cookie = ApiKeyValue::with_description(
+            COOKIE,
+            "Set by `POST /api/auth/login`, for browsers; over TLS its name begins with `__Host-`.",
+        );
         parts.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let ticket = ApiKeyValue::with_description(
             "ticket",
