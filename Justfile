@@ -50,6 +50,16 @@ setup:
         apt update
         apt install -y --no-install-recommends "${missing[@]}"
     fi
+    # As programs: whoever has a newer one than Debian's keeps it. chromium shows the pages to the tests.
+    missing=()
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    command -v chromium >/dev/null || missing+=(chromium)
+    if ((${#missing[@]})); then
+        echo "installing ${missing[*]}"
+        apt update
+        apt install -y --no-install-recommends "${missing[@]}"
+    fi
     has_rust() {
         local version
         version=$(cargo --version 2>/dev/null | cut -d' ' -f2) && printf '1.89\n%s\n' "$version" | sort --check=quiet --version-sort
@@ -92,6 +102,34 @@ setup:
 build: setup
     cargo build --locked --profile {{ program_profile }} --bin barbossa
 
+# Build the pages: web/dist, by the exact versions of web/package-lock.json
+web: web-packages
+    cd web && node build.mjs
+
+# Judge the pages: types, unit tests, and the size that a browser has to fetch
+web-check: web-packages
+    cd web && npm run --silent check && npm run --silent test && node build.mjs
+
+# What builds the pages lies in the cache folder, once for each lock file.
+[private]
+web-packages: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd {{ quote(justfile_directory()) }}
+    lock=$(cat web/package.json web/package-lock.json | sha256sum | cut -c-16)
+    packages={{ quote(cache / "web") }}/$lock
+    if [ ! -d "$packages" ]; then
+        partial=$(mktemp -d {{ quote(cache) }}/web-XXXXXX)
+        trap 'rm -rf "$partial"' EXIT
+        cp web/package.json web/package-lock.json "$partial"
+        echo "installing what builds the pages"
+        npm ci --prefix "$partial" --ignore-scripts --no-audit --no-fund --silent
+        mkdir -p {{ quote(cache / "web") }}
+        chmod 0755 "$partial"
+        mv --no-target-directory "$partial" "$packages" 2>/dev/null || [ -d "$packages" ]
+    fi
+    [ "$(readlink web/node_modules)" = "$packages/node_modules" ] || { rm -rf web/node_modules && ln -s "$packages/node_modules" web/node_modules; }
+
 # Format the source
 fmt:
     cargo fmt
@@ -132,11 +170,11 @@ soak MINUTES="60" STEPS="20000": setup
     done
 
 # Judge the units: systemd-analyze verify, and the exposure each may have
-units: build
+units: build web
     {{ package }} units
 
 # Build the Debian package, and print where it is
-deb: build
+deb: build web
     @{{ package }} deb
 
 # Judge the alert rules with Prometheus' own tool: taken out of Debian's package, which is not installed
@@ -155,15 +193,15 @@ alerts:
     "$promtool" check rules --lint=all --lint-fatal {{ quote(justfile_directory() / "packaging/monitoring/prometheus-rules.yml") }}
 
 # Judge the Debian package
-lintian: build
+lintian: build web
     {{ package }} lintian
 
 # Make a signed apt repository of the package and all it depends on in DIR
-repository DIR: build
+repository DIR: build web
     {{ package }} repository {{ quote(DIR) }}
 
 # The machine tests: a booted Debian 13 with `apt install barbossa` (NAME picks some)
-test-machine *NAME: build
+test-machine *NAME: build web
     {{ python }} -m pytest -p no:cacheprovider tests/machine {{ if NAME == "" { "" } else { "-k " + quote(NAME) } }}
 
 # Everything, cheap first: fmt, clippy, docs, unit and integration tests, units, lintian, machine tests

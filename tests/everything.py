@@ -19,6 +19,7 @@ STAGES = [
     ("clippy", ["clippy"], False),
     ("docs", ["docs"], False),
     ("alert rules", ["alerts"], False),
+    ("pages", ["web-check"], False),
     ("unit and integration tests", ["it"], False),
     ("package", ["deb"], True),
     ("units", ["units"], True),

@@ -18,7 +18,7 @@ from pathlib import Path
 import trees
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# What dpkg-buildpackage reads; the program itself arrives built.
+# What dpkg-buildpackage reads; the program itself and the pages arrive built.
 PACKAGE_SOURCES = ["debian", "units", "packaging", "nginx", "backups", "README.md", "LICENSE", "CHANGELOG.md", "Cargo.toml", "Cargo.lock"]
 # Scores of `systemd-analyze security`, times ten. Only the fetcher may reach the internet, and pays for it.
 EXPOSURE_LIMITS = {"barbossa-fetch.service": 12}
@@ -31,6 +31,14 @@ def binary() -> Path:
     path = target / os.environ.get("BARBOSSA_PROFILE", "release") / "barbossa"
     if not path.is_file():
         sys.exit(f"barbossa: no {path}; run ./dev build")
+    return path
+
+
+def pages() -> Path:
+    """The pages that web/build.mjs made."""
+    path = CHECKOUT / "web/dist"
+    if not (path / "index.html").is_file():
+        sys.exit(f"barbossa: no {path}; run ./dev web")
     return path
 
 
@@ -49,6 +57,8 @@ def deb() -> Path:
     layers = trees.build_tree()
     digest = hashlib.sha256("|".join(layer.name for layer in layers).encode())
     digest.update(binary().read_bytes())
+    for page in sorted(path for path in pages().rglob("*") if path.is_file()):
+        digest.update(f"\0{page.relative_to(pages())}\0".encode() + page.read_bytes())
     for name in source_files():
         mode = (CHECKOUT / name).stat().st_mode
         digest.update(f"\0{name}\0{mode:o}\0".encode() + (CHECKOUT / name).read_bytes())
@@ -81,8 +91,10 @@ def _build(layers: list, made_dir: Path) -> None:
             f"barbossa ({version}~dev{built}) UNRELEASED; urgency=medium\n\n  * Built from a checkout.\n\n -- {who}  {now}\n\n{released}"
         )
         shutil.copy(binary(), root / "srv/build/binary")
+        shutil.copytree(pages(), root / "srv/build/web")
+        prebuilt = "BARBOSSA_BINARY=/srv/build/binary BARBOSSA_WEB=/srv/build/web"
         _say_on_failure(
-            trees.inside(root, ["sh", "-euc", "cd /srv/build/barbossa && BARBOSSA_BINARY=/srv/build/binary dpkg-buildpackage -b -us -uc -d -nc"])
+            trees.inside(root, ["sh", "-euc", f"cd /srv/build/barbossa && {prebuilt} dpkg-buildpackage -b -us -uc -d -nc"])
         )
         for made in (root / "srv/build").glob("barbossa_*"):
             shutil.copy(made, partial)

@@ -30,7 +30,7 @@ def step(text: str) -> None:
 
 def build() -> Path:
     step("building the program (cargo says what it compiles)")
-    subprocess.run(["just", "build"], cwd=package.CHECKOUT, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["just", "build", "web"], cwd=package.CHECKOUT, check=True, stdin=subprocess.DEVNULL)
     step("the package")
     made = package.deb()
     step(made.name)
