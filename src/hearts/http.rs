@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::events::{self, Audience};
 use crate::input::{Path, Query};
 use crate::jobs::{self, End};
-use crate::library::{self, Albums, Artists, Page, PageQuery, Tracks};
+use crate::library::{self, Albums, Artists, Page, PageQuery, Shelf, ShelfQuery, Tracks};
 
 /// How long an answer waits for the links.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,14 +72,21 @@ async fn relink(
 
 // -- the user's own library
 
-/// Hearted albums, the newest heart first.
-#[utoipa::path(get, path = "/me/library", tag = "my library", params(PageQuery), responses((status = 200, body = LovedAlbums<'_>)))]
+/// Hearted albums, the newest heart first; or only some of them, or in another order.
+#[utoipa::path(get, path = "/me/library", tag = "my library", params(PageQuery, ShelfQuery), responses((status = 200, body = LovedAlbums<'_>)))]
 async fn my_albums(
     State(app): State<App>,
     Person(user): Person,
     Query(query): Query<PageQuery>,
+    Query(wanted): Query<ShelfQuery>,
 ) -> Result<Response> {
-    let page = mine::albums(&app.db.get().await?, user.id, &query.check()?).await?;
+    let (is_by_title, asked) = (wanted.is_by_title(), query.check()?);
+    let (client, shelf) = (app.db.get().await?, wanted.check()?);
+    let page = if shelf.is_some() || is_by_title || asked.letter.is_some() || asked.artist_id.is_some() {
+        Shelf::hearted(shelf).page(&client, user.id, &asked).await?
+    } else {
+        mine::albums(&client, user.id, &asked).await?
+    };
     Ok(library::json(&LovedAlbums::from(&page)))
 }
 

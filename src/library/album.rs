@@ -39,6 +39,10 @@ pub struct Album<'r> {
     /// Names the cover's content. `/albums/{id}/artwork?size=200&v=…` with it may be kept for good: another cover has
     /// another. Null while there is no cover, or none that was made small yet.
     pub artwork_version: Option<&'r str>,
+    /// A track of it is lossy.
+    pub is_lossy: bool,
+    /// A track of it has more than a CD holds.
+    pub is_hires: bool,
 }
 
 impl<'r> From<&'r Row> for Album<'r> {
@@ -56,6 +60,8 @@ impl<'r> From<&'r Row> for Album<'r> {
             source: row.get(9),
             is_hearted: row.get(10),
             artwork_version: row.get(11),
+            is_lossy: row.get(12),
+            is_hires: row.get(13),
         }
     }
 }
@@ -77,24 +83,24 @@ impl Serialize for Albums {
 const PAGE: &str = "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
-        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path), a.lossy_tracks > 0, a.hires_tracks > 0,
         a.sort_key, (select album_count from library)
-    from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key
-          from album where (sort_key, id) > ($2, $3) order by sort_key, id limit 101) a
+    from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key, lossy_tracks,
+            hires_tracks from album where (sort_key, id) > ($2, $3) order by sort_key, id limit 101) a
     order by a.sort_key, a.id limit $4";
 const PAGE_OF_LETTER: &str = "select a.id, a.title, a.year, a.artist_id,
         (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
-        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path), a.lossy_tracks > 0, a.hires_tracks > 0,
         a.sort_key
-    from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key
-          from album where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
+    from (select id, title, year, artist_id, path, artwork_path, total_tracks, available_tracks, source, sort_key, lossy_tracks,
+            hires_tracks from album where (sort_key, id) > ($2, $3) and sort_key < $4 order by sort_key, id limit 101) a
     order by a.sort_key, a.id limit $5";
 const PAGE_OF_ARTIST: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
-        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path), a.lossy_tracks > 0, a.hires_tracks > 0,
         a.sort_key
     from album a join artist r on r.id = a.artist_id
     where a.artist_id = $2 and (a.sort_key, a.id) > ($3, $4) and a.sort_key < $5
@@ -103,13 +109,13 @@ const BY_IDS: &str =
     "select a.id, a.title, a.year, a.artist_id, (select r.name from artist r where r.id = a.artist_id),
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
-        (select left(p.hash, 16) from picture p where p.path = a.artwork_path)
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path), a.lossy_tracks > 0, a.hires_tracks > 0
     from unnest($2::bigint[]) with ordinality asked (id, place) join album a on a.id = asked.id
     order by asked.place";
 const DETAIL: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         a.path, a.artwork_path, a.total_tracks, a.available_tracks, a.source,
         coalesce((select true from heart h where h.user_id = $1 and h.album_id = a.id), false),
-        (select left(p.hash, 16) from picture p where p.path = a.artwork_path),
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path), a.lossy_tracks > 0, a.hires_tracks > 0,
         a.disc_count, a.genre, a.label, a.musicbrainz_id, a.created_at
     from album a join artist r on r.id = a.artist_id where a.id = $2";
 const PAGE_START: &str = "select sort_key, id from album where sort_key >= $1 and sort_key < $2
@@ -143,10 +149,10 @@ impl Albums {
             None => Vec::new(),
         };
         let total = match rows.first() {
-            Some(row) => row.get(13),
+            Some(row) => row.get(15),
             None => client.row(TOTAL, &[]).await?.get(0),
         };
-        let (rows, next_cursor) = cut(rows, asked.limit, 12);
+        let (rows, next_cursor) = cut(rows, asked.limit, 14);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 
@@ -164,7 +170,7 @@ impl Albums {
             None => Vec::new(),
         };
         let total = asked.total_of_letter(client, TOTAL_OF_LETTER, COUNT_OF_PREFIX).await?;
-        let (rows, next_cursor) = cut(rows, asked.limit, 12);
+        let (rows, next_cursor) = cut(rows, asked.limit, 14);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 
@@ -185,7 +191,7 @@ impl Albums {
             .rows(PAGE_OF_ARTIST, &[&user_id, &artist_id, &after.key, &after.id, &to, &one_more, &offset])
             .await?;
         let total = client.row(TOTAL_OF_ARTIST, &[&artist_id, &from, &to]).await?.get(0);
-        let (rows, next_cursor) = cut(rows, asked.limit, 12);
+        let (rows, next_cursor) = cut(rows, asked.limit, 14);
         Ok(asked.answer(Self(rows), total, next_cursor))
     }
 
@@ -288,11 +294,11 @@ impl Serialize for AlbumDetail {
             album,
             artist,
             tracks: &self.tracks,
-            disc_count: self.row.get(12),
-            genre: self.row.get(13),
-            label: self.row.get(14),
-            musicbrainz_id: self.row.get(15),
-            created_at: self.row.get(16),
+            disc_count: self.row.get(14),
+            genre: self.row.get(15),
+            label: self.row.get(16),
+            musicbrainz_id: self.row.get(17),
+            created_at: self.row.get(18),
         }
         .serialize(serializer)
     }

@@ -11,6 +11,7 @@ use super::album::{AlbumDetail, Albums, DetailShape};
 use super::artist::{Artist, Artists};
 use super::page::{Page, PageQuery, number};
 use super::search::{self, Found, Kind, Unified};
+use super::shelf::{self, Letter, Overview, ShelfQuery};
 use super::track::{Track, Tracks};
 use super::{artwork, page, reports, statistics, stream};
 use crate::app::App;
@@ -28,6 +29,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(artists))
         .routes(routes!(artist))
+        .routes(routes!(letters_of_artists))
+        .routes(routes!(letters_of_albums))
+        .routes(routes!(overview))
         .routes(routes!(albums_of_artist))
         .routes(routes!(artwork::artist_artwork))
         .routes(routes!(albums))
@@ -63,11 +67,45 @@ async fn albums_of_artist(State(app): State<App>, user: User, Path(id): Path<i64
     Ok(page::json(&Albums::of_artist(&app.db.get().await?, user.id, id).await?))
 }
 
-/// All albums, by title.
-#[utoipa::path(get, path = "/albums", tag = "library", params(PageQuery), responses((status = 200, body = Page<Albums>)))]
-async fn albums(State(app): State<App>, user: User, Query(query): Query<PageQuery>) -> Result<Response> {
-    let asked = query.check()?;
-    Ok(page::json(&Albums::page(&app.db.get().await?, user.id, &asked).await?))
+/// All albums, by title; or only some of them, or in another order.
+#[utoipa::path(get, path = "/albums", tag = "library", params(PageQuery, ShelfQuery), responses((status = 200, body = Page<Albums>)))]
+async fn albums(
+    State(app): State<App>,
+    user: User,
+    Query(query): Query<PageQuery>,
+    Query(wanted): Query<ShelfQuery>,
+) -> Result<Response> {
+    let (asked, shelf) = (query.check()?, wanted.check()?);
+    let client = app.db.get().await?;
+    Ok(page::json(&match shelf {
+        None => Albums::page(&client, user.id, &asked).await?,
+        Some(shelf) => shelf.page(&client, user.id, &asked).await?,
+    }))
+}
+
+/// How many albums begin with each letter; of those that the other parameters choose, by their artists' letters when that
+/// is the order.
+#[utoipa::path(get, path = "/albums/letters", tag = "library", params(PageQuery, ShelfQuery), responses((status = 200, body = Vec<Letter>)))]
+async fn letters_of_albums(
+    State(app): State<App>,
+    user: User,
+    Query(query): Query<PageQuery>,
+    Query(wanted): Query<ShelfQuery>,
+) -> Result<Response> {
+    let (asked, shelf) = (query.check()?, wanted.check()?);
+    Ok(page::json(&shelf::album_letters(&app.db.get().await?, user.id, shelf, &asked).await?))
+}
+
+/// How many artists begin with each letter.
+#[utoipa::path(get, path = "/artists/letters", tag = "library", responses((status = 200, body = Vec<Letter>)))]
+async fn letters_of_artists(State(app): State<App>, _: User) -> Result<Response> {
+    Ok(page::json(&shelf::artist_letters(&app.db.get().await?).await?))
+}
+
+/// What there is, in numbers, and which filters would find something.
+#[utoipa::path(get, path = "/library", tag = "library", responses((status = 200, body = Overview)))]
+async fn overview(State(app): State<App>, user: User) -> Result<Response> {
+    Ok(page::json(&shelf::overview(&app.db.get().await?, user.id).await?))
 }
 
 /// One album with its tracks.

@@ -32,6 +32,7 @@ mod reports;
 mod replace;
 mod search;
 mod serve;
+mod shelf;
 mod space;
 mod statistics;
 mod stream;
@@ -71,6 +72,7 @@ pub use removal::{
 pub use replace::{Replaced, album_stands, replace_files};
 pub use revise::{AlbumRow, ArtistRow, Rows, TrackRow, revise};
 pub use search::{Found, Kind, search};
+pub use shelf::{Shelf, ShelfQuery};
 pub use space::{NoteSpace, Space, space};
 pub use thumbnails::{MakeThumbnails, THUMBS, put_off_thumbnails, thumbnails_are_due};
 pub use track::{Track, Tracks};

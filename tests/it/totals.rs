@@ -17,11 +17,17 @@ const TOTALS: &str = "select jsonb_build_array(
     (select jsonb_agg(jsonb_build_array(user_id, artist_id) order by user_id, artist_id) from loved_artist),
     (select jsonb_agg(pair order by pair) from (
         select distinct jsonb_build_array(h.user_id, a.artist_id) pair
-        from heart h join album a on a.id = h.folder_of_album_id) counted))";
+        from heart h join album a on a.id = h.folder_of_album_id) counted),
+    (select jsonb_object_agg(id, array[available_tracks, lossy_tracks, hires_tracks]) from album),
+    (select jsonb_object_agg(a.id, (select array[count(*), count(*) filter (where t.is_lossy),
+            count(*) filter (where not t.is_lossy and (t.bit_depth > 16 or t.sample_rate_hz > 48000))]
+        from track t where t.album_id = a.id and t.missing_since is null)) from album a))";
 
 pub async fn totals_are_true(town: &Town) {
     let all: Value = town.value(TOTALS).await;
-    for (what, at) in [("letters", 0), ("hearted albums", 2), ("artists with hearts", 4)] {
+    for (what, at) in
+        [("letters", 0), ("hearted albums", 2), ("artists with hearts", 4), ("tracks of albums", 6)]
+    {
         assert_eq!(all[at], all[at + 1], "{what}");
     }
 }
@@ -55,6 +61,12 @@ async fn totals_follow_whatever_is_done_to_the_rows() {
         "update artist set sort_key = '#' || sort_key where id = 2".into(),
         "update album set artist_id = 1 where id = 4".into(),
         format!("update track set album_id = 1, track_number = 9 where id = {}", tracks[6]),
+        "update track set is_lossy = true, bit_depth = null where id % 3 = 0".into(),
+        "update track set bit_depth = 24 where id % 2 = 0".into(),
+        "update track set missing_since = now(), sample_rate_hz = 96000 where id in (3, 4, 5)".into(),
+        "update track set missing_since = null, is_lossy = not is_lossy, album_id = 2, track_number = id + 20 where id in (4, 6)".into(),
+        "update track set is_lossy = false where id % 3 = 0".into(),
+        "delete from track where id % 4 = 0".into(),
         "delete from album where id in (1, 5)".into(),
         "delete from artist where id = 2".into(),
         format!("delete from app_user where id = {b}"),
