@@ -3,7 +3,9 @@
 import { api } from "../api/client";
 import type { AlbumDetail } from "../api/schema";
 import { useResource } from "../api/store";
-import { rest } from "../app/router";
+import { go, rest } from "../app/router";
+import { isAdmin } from "../app/session";
+import { editAlbum } from "../edits/things";
 import { Heart } from "../hearts/heart";
 import { learn } from "../hearts/hearts";
 import { Badge, QualityBadge, SourceBadge } from "../parts/badge";
@@ -11,9 +13,13 @@ import { Cover } from "../parts/cover";
 import { Empty, Failed } from "../parts/empty";
 import { useTitle } from "../parts/head";
 import { Icon } from "../parts/icon";
+import { Menu } from "../parts/menu";
 import { clock } from "../parts/time";
 import { play, playablesOf } from "../player/queue";
+import { askToDelete } from "../trash/remove";
 import { words } from "../words";
+import { Origin } from "./origin";
+import { choosePicture, PictureDrop, restorePicture } from "./picture";
 import { AlbumSkeleton } from "./skeleton";
 import { TrackList } from "./tracks";
 
@@ -49,6 +55,7 @@ function Shown({ album }: { album: AlbumDetail }) {
     <article class="album-page">
       <AlbumHead album={album} />
       <TrackList album={album} />
+      <Origin album={album} />
     </article>
   );
 }
@@ -59,9 +66,9 @@ function AlbumHead({ album }: { album: AlbumDetail }) {
   const facts = [album.year, album.genre, album.label].filter(Boolean).join(" · ");
   return (
     <header class="album-head">
-      <div class="album-cover">
+      <PictureDrop class="album-cover" sitter="album" id={album.id}>
         <Cover of={{ thing: "album", id: album.id, name: album.title, artwork: album.artwork_path, version: album.artwork_version }} pixels={300} isEager />
-      </div>
+      </PictureDrop>
       <div class="album-words">
         <h1 dir="auto">{album.title}</h1>
         <a class="album-artist" href={`/artist/${album.artist_id}`} dir="auto">
@@ -82,8 +89,29 @@ function AlbumHead({ album }: { album: AlbumDetail }) {
             <Icon name="play-full" size={18} /> {said.play}
           </button>
           <Heart thing="album" id={album.id} name={album.title} class="large" />
+          <AlbumMenu album={album} />
         </div>
       </div>
     </header>
+  );
+}
+
+function AlbumMenu({ album }: { album: AlbumDetail }) {
+  const { edits, picture } = words.value;
+  const items = [
+    { label: edits.album, icon: "edit" as const, run: () => editAlbum(album) },
+    { label: picture.choose, icon: "image" as const, run: () => choosePicture("album", album.id) },
+    { label: picture.restore, icon: "refresh" as const, run: () => void restorePicture("album", album.id) },
+  ];
+  const remove = {
+    label: words.value.delete,
+    icon: "trash" as const,
+    isDanger: true,
+    run: () => askToDelete("album", [album.id], album.title, () => go("/library")),
+  };
+  return (
+    <Menu label={words.value.more} items={isAdmin.value ? [...items, remove] : items} class="icon-button bordered" align="start">
+      <Icon name="more" />
+    </Menu>
   );
 }

@@ -1,13 +1,17 @@
 // The tracks of an album, by disc.
 
 import type { AlbumDetail, TrackBrief } from "../api/schema";
+import { isAdmin } from "../app/session";
+import { editTrack } from "../edits/things";
 import { Heart } from "../hearts/heart";
 import { Badge, QualityBadge } from "../parts/badge";
 import { Icon } from "../parts/icon";
+import { Menu } from "../parts/menu";
 import { qualityOf } from "../parts/quality";
 import { clock } from "../parts/time";
 import { current, play, playablesOf } from "../player/queue";
 import { isPlaying, toggle } from "../player/sound";
+import { askToDelete } from "../trash/remove";
 import { words } from "../words";
 
 export function TrackList({ album }: { album: AlbumDetail }) {
@@ -52,7 +56,7 @@ function TrackRow({ track, album, hasBadge }: { track: TrackBrief; album: AlbumD
         type="button"
         class="track-play"
         disabled={track.missing}
-        aria-label={isSounding ? player.pause : library.play(track.title)}
+        aria-label={`${track.track_number}. ${isSounding ? player.pause : library.play(track.title)}`}
         onClick={start}
       >
         <span class="track-number">{track.track_number}</span>
@@ -72,6 +76,22 @@ function TrackRow({ track, album, hasBadge }: { track: TrackBrief; album: AlbumD
       {hasBadge && <QualityBadge sounds={[track]} />}
       <span class="track-time">{clock(track.duration)}</span>
       <Heart thing="track" id={track.id} name={track.title} />
+      <TrackMenu track={track} album={album} />
     </li>
+  );
+}
+
+function TrackMenu({ track, album }: { track: TrackBrief; album: AlbumDetail }) {
+  const edit = { label: words.value.edits.track, icon: "edit" as const, run: () => editTrack(track, album) };
+  const remove = {
+    label: words.value.delete,
+    icon: "trash" as const,
+    isDanger: true,
+    run: () => askToDelete("track", [track.id], track.title),
+  };
+  return (
+    <Menu label={words.value.album.moreFor(track.title)} items={isAdmin.value ? [edit, remove] : [edit]}>
+      <Icon name="more" />
+    </Menu>
   );
 }

@@ -34,6 +34,7 @@ export type Album = {
   artist_name: string;
   /** The cover, relative to MUSIC_PATH. */
   artwork_path?: string | null;
+  /** Names the cover's content. `/albums/{id}/artwork?size=200&v=…` with it may be kept for good: another cover has another. Null while there is no cover, or none that was made small yet. */
   artwork_version?: string | null;
   /** How many of them are here. */
   available_tracks: number;
@@ -96,6 +97,7 @@ export type AlbumHit = {
   artist_id: number;
   artist_name: string;
   artwork_path?: string | null;
+  artwork_version?: string | null;
   id: number;
   is_hearted: boolean;
   source: string;
@@ -142,6 +144,7 @@ export type Approval = {
 export type Artist = {
   /** The picture, relative to MUSIC_PATH. */
   artwork_path?: string | null;
+  /** Names the content of the portrait, or of the cover that is shown without one. `/artists/{id}/artwork?size=200&v=…` with it may be kept for good. Null while there is neither, or none that was made small yet. */
   artwork_version?: string | null;
   /** The row. */
   id: number;
@@ -171,6 +174,7 @@ export type ArtistChange = {
 export type ArtistHit = {
   album_count: number;
   artwork_path?: string | null;
+  artwork_version?: string | null;
   id: number;
   is_hearted: boolean;
   name: string;
@@ -1205,6 +1209,26 @@ export type SeveralAlbumsChange = Record<string, unknown> & {
   ids: number[];
 };
 
+/** An outside program or service. */
+export type Source = {
+  /** When somebody looked last. */
+  checked_at?: string | null;
+  /** `qobuz`, `yt_dlp`, `plex`, … */
+  name: string;
+  /** What it is for. */
+  purpose: string;
+  /** Since when it is so; null while nobody has looked. */
+  since?: string | null;
+  /** `off`: nobody has set it up; `ok`; `down`: it should work and does not. */
+  state: string;
+  /** As people call it. */
+  title: string;
+  /** Its own version, when it tells. */
+  version?: string | null;
+  /** A sentence: why it is not `ok`. */
+  why?: string | null;
+};
+
 /** Work that was begun and goes on after this answer. */
 export type Started = {
   /** The job. */
@@ -1248,6 +1272,7 @@ export type Track = {
   artist_name: string;
   /** The album's cover, relative to MUSIC_PATH. */
   artwork_path?: string | null;
+  /** Of the album's cover, as in `Album`. */
   artwork_version?: string | null;
   /** Bits. */
   bit_depth?: number | null;
@@ -1333,6 +1358,7 @@ export type TrackHit = {
   album_id: number;
   album_title: string;
   artist_name: string;
+  artwork_version?: string | null;
   duration?: number | null;
   id: number;
   is_hearted: boolean;
@@ -1624,7 +1650,7 @@ export interface Routes {
   /** An album's cover. */
   "GET /api/albums/{id}/artwork": {
     path: { id: number };
-    query: { size?: number | null };
+    query: { size?: number | null; v?: string | null };
     body: undefined;
     answer: Blob;
   };
@@ -1677,10 +1703,10 @@ export interface Routes {
     body: undefined;
     answer: ArtworkAnswer;
   };
-  /** An artist's portrait, else the cover of the first album. */
+  /** An artist's portrait, else the cover of the newest album. */
   "GET /api/artists/{id}/artwork": {
     path: { id: number };
-    query: { size?: number | null };
+    query: { size?: number | null; v?: string | null };
     body: undefined;
     answer: Blob;
   };
@@ -1876,7 +1902,7 @@ export interface Routes {
   /** Imports, the newest first: an admin's view of all, a member's of their own. */
   "GET /api/import": {
     path: Record<never, never>;
-    query: { state?: string | null; before?: number | null; limit?: number | null };
+    query: { state?: string | null; album_id?: number | null; before?: number | null; limit?: number | null };
     body: undefined;
     answer: Import[];
   };
@@ -2180,6 +2206,20 @@ export interface Routes {
     query: { path?: string | null };
     body: undefined;
     answer: Folders;
+  };
+  /** Where music comes from and who else is told, and how each of them is. */
+  "GET /api/sources": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Source[];
+  };
+  /** Has all of them looked at now. */
+  "POST /api/sources/check": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Started;
   };
   /** Puts a track into the trash. */
   "DELETE /api/tracks/{id}": {

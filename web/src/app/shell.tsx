@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { Edits } from "../edits/things";
 import { isConnected } from "../live/live";
 import { Confirm } from "../parts/dialog";
 import { Icon, type IconName } from "../parts/icon";
@@ -9,11 +10,12 @@ import { Mark } from "../parts/mark";
 import { Menu } from "../parts/menu";
 import { PlayerBar } from "../player/bar";
 import { current } from "../player/queue";
+import { DropPage } from "../uploads/drop";
 import { words } from "../words";
 import { PAGES, type PageEntry } from "./pages";
 import { go, section } from "./router";
 import { isAdmin, logOut, me } from "./session";
-import { Toasts, sayProblem } from "./toasts";
+import { sayProblem, Toasts } from "./toasts";
 
 export function Shell({ children }: { children: ComponentChildren }) {
   const there = PAGES.filter((page) => isAdmin.value || !page.isAdminOnly);
@@ -31,8 +33,10 @@ export function Shell({ children }: { children: ComponentChildren }) {
         <PlayerBar />
         <TabBar pages={there} />
       </div>
-      <Toasts />
+      <DropPage />
+      <Edits />
       <Confirm />
+      <Toasts />
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import { isAdmin } from "../app/session";
 import { Icon } from "../parts/icon";
+import { ChooseFiles } from "../uploads/drop";
 import { words } from "../words";
 
 export function Guide() {
@@ -15,6 +16,7 @@ export function Guide() {
           <Icon name="upload" size={28} />
           <h3>{guide.drop}</h3>
           <p>{guide.dropHint}</p>
+          <ChooseFiles />
         </li>
         <li class="card">
           <Icon name="inbox" size={28} />

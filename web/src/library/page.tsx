@@ -10,6 +10,7 @@ import { AlbumTile, ArtistTile } from "../parts/tile";
 import { useGridHandle, VirtualGrid } from "../parts/virtual";
 import { words } from "../words";
 import { askedOf, hasFilters, isByName, NO_FILTERS, type Sort } from "./asked";
+import { ChosenBar } from "./chosen";
 import { FilterBar, SortMenu } from "./filters";
 import { Guide } from "./guide";
 import { useAlbumLetters, useAlbums, useArtistLetters, useArtists, type Whose } from "./lists";
@@ -59,6 +60,7 @@ export function Albums({ whose, title, base, usual, none }: Props) {
         below={52}
         cell={(album, index, pixels) => <AlbumTile album={album} index={index} pixels={pixels} at={(n) => list.at(n)} />}
       />
+      <ChosenBar />
       {isByName(asked) && letters && letters.length > 1 && <Rail letters={letters} handle={handle} />}
     </>
   );

@@ -41,6 +41,11 @@ export function SearchPage() {
           spellcheck={false}
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
+        {typed && (
+          <button type="button" class="icon-button" aria-label={words.value.clear} onClick={() => setTyped("")}>
+            <Icon name="close" size={18} />
+          </button>
+        )}
       </search>
       {asked ? <Results key={asked} asked={asked} /> : <Empty icon="search" title={search.begin} hint={search.beginHint} />}
     </>

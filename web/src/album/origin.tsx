@@ -1,0 +1,151 @@
+// Where an album came from, track by track, and why it was taken for what it is.
+
+import { useState } from "preact/hooks";
+import { api, ask } from "../api/client";
+import type { AlbumDetail, Import } from "../api/schema";
+import { useResource } from "../api/store";
+import { SourceBadge } from "../parts/badge";
+import { Failed, SkeletonLines } from "../parts/empty";
+import { EvidenceList } from "../parts/evidence";
+import { Icon } from "../parts/icon";
+import { moment } from "../parts/time";
+import { words } from "../words";
+
+interface Provenance {
+  source: string;
+  source_url?: string | null;
+  requested_by?: string | null;
+  arrived_at: string;
+  program?: string | null;
+  program_version?: string | null;
+  is_replacement: boolean;
+}
+
+interface TrackHistory {
+  title: string;
+  history: Provenance[];
+}
+
+export function Origin({ album }: { album: AlbumDetail }) {
+  const [isOpen, setOpen] = useState(false);
+  const { origin, locale } = words.value;
+  return (
+    <section class="origin">
+      <button type="button" class="button quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <Icon name={isOpen ? "down" : "right"} size={16} /> {origin.title}
+      </button>
+      {isOpen && (
+        <div class="card origin-inside">
+          <dl class="facts">
+            <dt>{origin.added}</dt>
+            <dd>{moment(album.created_at, locale)}</dd>
+            <dt>{origin.folder}</dt>
+            <dd dir="auto">
+              <code>{album.path}</code>
+            </dd>
+            {album.musicbrainz_id && (
+              <>
+                <dt>MusicBrainz</dt>
+                <dd>
+                  <a class="linked" href={`https://musicbrainz.org/release/${album.musicbrainz_id}`} rel="noreferrer" target="_blank">
+                    {album.musicbrainz_id}
+                  </a>
+                </dd>
+              </>
+            )}
+          </dl>
+          <Histories id={album.id} />
+          <Why id={album.id} />
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Histories({ id }: { id: number }) {
+  const found = useResource(
+    `provenance ${id}`,
+    async (signal) => (await ask(`/api/albums/${id}/provenance`, { signal })) as { tracks: TrackHistory[] },
+    [`album:${id}`, "library"],
+  );
+  const tracks = found.data.value?.tracks;
+  if (!tracks) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines count={4} />;
+  // Most albums came at once: then it is said once.
+  const groups = groupsOf(tracks);
+  return (
+    <ul class="histories">
+      {groups.map(({ of, titles }) => (
+        <li key={titles.join()}>
+          {groups.length > 1 && (
+            <p class="small" dir="auto">
+              <strong>{titles.join(", ")}</strong>
+            </p>
+          )}
+          {of.map((one) => (
+            <Arrival key={one.arrived_at} one={one} />
+          ))}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Tracks whose history reads the same. */
+export function groupsOf(tracks: TrackHistory[]): { of: Provenance[]; titles: string[] }[] {
+  const groups = new Map<string, { of: Provenance[]; titles: string[] }>();
+  for (const track of tracks) {
+    const key = JSON.stringify(track.history.map((p) => [p.source, p.source_url, p.requested_by, p.arrived_at.slice(0, 16), p.program]));
+    const group = groups.get(key) ?? { of: track.history, titles: [] };
+    group.titles.push(track.title);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function Arrival({ one }: { one: Provenance }) {
+  const { origin, locale } = words.value;
+  return (
+    <p class="arrival">
+      <SourceBadge source={one.source} />
+      <span>{moment(one.arrived_at, locale)}</span>
+      {one.requested_by && <span>{origin.by(one.requested_by)}</span>}
+      {one.program && (
+        <span class="muted">
+          {one.program} {one.program_version}
+        </span>
+      )}
+      {one.source_url && /^https?:/.test(one.source_url) && (
+        <a class="linked" href={one.source_url} rel="noreferrer noopener" target="_blank">
+          {new URL(one.source_url).host}
+        </a>
+      )}
+      {one.is_replacement && <span class="badge">{origin.better}</span>}
+    </p>
+  );
+}
+
+function Why({ id }: { id: number }) {
+  const { origin } = words.value;
+  const found = useResource(
+    `imports of album ${id}`,
+    (signal) => api("GET /api/import", { query: { album_id: id, limit: 5 }, signal }),
+    [`album:${id}`, "imports"],
+  );
+  const told: Import[] = (found.data.value ?? []).filter((one) => one.evidence.length > 0);
+  if (told.length === 0) return null;
+  return (
+    <>
+      {told.map((one) => (
+        <div key={one.id} class="why">
+          <h3>{origin.why(Math.round((one.confidence ?? 0) * 100))}</h3>
+          <EvidenceList evidence={one.evidence} />
+          {one.runner_up && (
+            <p class="small muted" dir="auto">
+              {origin.runnerUp}: {one.runner_up.artist} – {one.runner_up.title} ({Math.round(one.runner_up.confidence * 100)} %)
+            </p>
+          )}
+        </div>
+      ))}
+    </>
+  );
+}
