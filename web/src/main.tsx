@@ -9,6 +9,7 @@ import { path, section, startRouter } from "./app/router";
 import { lookWho, me } from "./app/session";
 import { Shell } from "./app/shell";
 import { startTheme } from "./app/theme";
+import { startWaiting } from "./app/waiting";
 import { startEffects } from "./live/effects";
 import { startLive, stopLive } from "./live/live";
 import { startPlayer } from "./player/sound";
@@ -82,6 +83,7 @@ startWords();
 startRouter();
 startEffects();
 startPlayer();
+startWaiting();
 void look();
 render(<App />, document.getElementById("app") as HTMLElement);
 if ("serviceWorker" in navigator && isSecureContext) {

@@ -6,8 +6,10 @@ import { ArtistPage } from "../artist/page";
 import { LibraryPage } from "../library/page";
 import { MinePage } from "../mine/page";
 import type { IconName } from "../parts/icon";
+import { lazy } from "../parts/lazy";
 import { SearchPage } from "../search/page";
 import type { Words } from "../words/en";
+import { waitingReviews } from "./waiting";
 
 /** A page that stands in the menus. `/health` and `/docs` are the API's own addresses. */
 export interface PageEntry {
@@ -27,6 +29,8 @@ export const PAGES: PageEntry[] = [
   { path: "library", word: "library", icon: "album", group: "music", isOnTabBar: true, also: ["", "album", "artist"] },
   { path: "mine", word: "mine", icon: "heart", group: "music", isOnTabBar: true },
   { path: "search", word: "search", icon: "search", group: "music", isOnTabBar: true },
+  { path: "downloads", word: "downloads", icon: "download", group: "music", isOnTabBar: true },
+  { path: "inbox", word: "inbox", icon: "inbox", group: "house", count: () => waitingReviews.value },
 ];
 
 /** What draws the page at an address, by its first word. */
@@ -37,4 +41,6 @@ export const DRAWN: Record<string, ComponentType> = {
   album: AlbumPage,
   artist: ArtistPage,
   search: SearchPage,
+  downloads: lazy(async () => (await import("../downloads/page")).DownloadsPage),
+  inbox: lazy(async () => (await import("../inbox/page")).InboxPage),
 };

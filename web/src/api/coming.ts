@@ -1,0 +1,111 @@
+// Routes that are described and not yet in the API's document; each goes when `schema.ts` has it.
+
+import "./schema";
+
+/** A download, as its owner sees it. */
+export type Download = {
+  id: number;
+  source: string;
+  source_url?: string | null;
+  search_query?: string | null;
+  /** `pending`, `downloading`, `importing`, `complete`, `duplicate`, `failed`, `cancelled`, `pending_review`. */
+  status: string;
+  /** Percent. */
+  progress: number;
+  speed?: string | null;
+  eta?: string | null;
+  error_message?: string | null;
+  /** The last lines that its program wrote. */
+  output?: string | null;
+  result_album_id?: number | null;
+  result_review_id?: number | null;
+  artist?: string | null;
+  title?: string | null;
+  size?: number | null;
+  confirm_lossy?: boolean;
+  completed_at?: string | null;
+  created_at: string;
+};
+
+/** What is at an address. */
+export type AddressInfo = {
+  title: string;
+  artist: string;
+  album?: string | null;
+  /** Seconds. */
+  duration?: number | null;
+  is_lossy: boolean;
+  thumbnail?: string | null;
+  source: string;
+  tracks?: number;
+};
+
+export type AskedDownload = { url: string; quality?: number; confirm_lossy?: boolean; search_type?: string | null };
+
+export type CatalogueAlbum = {
+  id: string;
+  title: string;
+  artist_name: string;
+  year?: string | null;
+  track_count?: number | null;
+  hires?: boolean;
+  maximum_bit_depth?: number | null;
+  maximum_sampling_rate?: number | null;
+  artwork_small?: string | null;
+  url: string;
+  in_library: boolean;
+  local_album_id?: number | null;
+};
+
+/** An outside program or service. */
+export type Source = {
+  name: string;
+  title: string;
+  purpose: string;
+  /** `off`, `ok` or `down`. */
+  state: string;
+  why?: string | null;
+  version?: string | null;
+  since?: string | null;
+  checked_at?: string | null;
+};
+
+/** A way to tell somebody of what needs them. */
+export type Target = {
+  id: number;
+  kind: string;
+  address: string;
+  events: string[];
+  is_enabled: boolean;
+  last_sent_at?: string | null;
+  last_error?: string | null;
+};
+
+export type Notifications = { targets: Target[]; events: { name: string; meaning: string }[]; kinds: string[] };
+
+export type NewTarget = { kind: string; address: string; events?: string[] | null; is_enabled?: boolean | null };
+
+type Nothing = Record<never, never>;
+type Of<Path, Query, Body, Answer> = { path: Path; query: Query; body: Body; answer: Answer };
+type Id = { id: number };
+
+declare module "./schema" {
+  interface Routes {
+    "GET /api/downloads": Of<Nothing, { status?: string | null; limit?: number | null }, undefined, Download[]>;
+    "GET /api/downloads/queue": Of<Nothing, Nothing, undefined, Download[]>;
+    "GET /api/downloads/url/info": Of<Nothing, { url: string }, undefined, AddressInfo>;
+    "POST /api/downloads/url": Of<Nothing, Nothing, AskedDownload, Download>;
+    "POST /api/downloads/qobuz": Of<Nothing, Nothing, AskedDownload, Download>;
+    "POST /api/downloads/{id}/cancel": Of<Id, Nothing, undefined, { id: number; status: string }>;
+    "POST /api/downloads/{id}/retry": Of<Id, Nothing, { confirm_lossy?: boolean } | null, Download>;
+    "DELETE /api/downloads/{id}": Of<Id, Nothing, undefined, { id: number; status: string }>;
+    "GET /api/qobuz/search": Of<Nothing, { q: string; type?: string; limit?: number }, undefined, { albums: CatalogueAlbum[] }>;
+    "GET /api/sources": Of<Nothing, Nothing, undefined, Source[]>;
+    "POST /api/sources/check": Of<Nothing, Nothing, undefined, { job_id: number }>;
+    "GET /api/me/notifications": Of<Nothing, Nothing, undefined, Notifications>;
+    "POST /api/me/notifications": Of<Nothing, Nothing, NewTarget, Target>;
+    "PUT /api/me/notifications/{id}": Of<Id, Nothing, NewTarget, Target>;
+    "DELETE /api/me/notifications/{id}": Of<Id, Nothing, undefined, { status: string }>;
+    "POST /api/me/notifications/test": Of<Nothing, Nothing, { id?: number | null } | null, { id: number; sent: boolean; error?: string | null }[]>;
+  }
+}
