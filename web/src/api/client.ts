@@ -1,7 +1,10 @@
 // The one way to the API: typed by its own document, with the session's cookie, and one shape of failure.
 
+import type { Coming } from "./coming";
 import { asProblem, problemOf } from "./problem";
-import type { Routes } from "./schema";
+import type { Routes as Described } from "./schema";
+
+type Routes = Described & Omit<Coming, keyof Described>;
 
 export type Route = keyof Routes;
 

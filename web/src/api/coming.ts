@@ -1,6 +1,4 @@
-// Routes that are described and not yet in the API's document; each goes when `schema.ts` has it.
-
-import "./schema";
+// Routes that are described and not yet in the API's document. What `schema.ts` has holds; then the one here can go.
 
 /** A download, as its owner sees it. */
 export type Download = {
@@ -57,19 +55,6 @@ export type CatalogueAlbum = {
   local_album_id?: number | null;
 };
 
-/** An outside program or service. */
-export type Source = {
-  name: string;
-  title: string;
-  purpose: string;
-  /** `off`, `ok` or `down`. */
-  state: string;
-  why?: string | null;
-  version?: string | null;
-  since?: string | null;
-  checked_at?: string | null;
-};
-
 /** A way to tell somebody of what needs them. */
 export type Target = {
   id: number;
@@ -89,23 +74,19 @@ type Nothing = Record<never, never>;
 type Of<Path, Query, Body, Answer> = { path: Path; query: Query; body: Body; answer: Answer };
 type Id = { id: number };
 
-declare module "./schema" {
-  interface Routes {
-    "GET /api/downloads": Of<Nothing, { status?: string | null; limit?: number | null }, undefined, Download[]>;
-    "GET /api/downloads/queue": Of<Nothing, Nothing, undefined, Download[]>;
-    "GET /api/downloads/url/info": Of<Nothing, { url: string }, undefined, AddressInfo>;
-    "POST /api/downloads/url": Of<Nothing, Nothing, AskedDownload, Download>;
-    "POST /api/downloads/qobuz": Of<Nothing, Nothing, AskedDownload, Download>;
-    "POST /api/downloads/{id}/cancel": Of<Id, Nothing, undefined, { id: number; status: string }>;
-    "POST /api/downloads/{id}/retry": Of<Id, Nothing, { confirm_lossy?: boolean } | null, Download>;
-    "DELETE /api/downloads/{id}": Of<Id, Nothing, undefined, { id: number; status: string }>;
-    "GET /api/qobuz/search": Of<Nothing, { q: string; type?: string; limit?: number }, undefined, { albums: CatalogueAlbum[] }>;
-    "GET /api/sources": Of<Nothing, Nothing, undefined, Source[]>;
-    "POST /api/sources/check": Of<Nothing, Nothing, undefined, { job_id: number }>;
-    "GET /api/me/notifications": Of<Nothing, Nothing, undefined, Notifications>;
-    "POST /api/me/notifications": Of<Nothing, Nothing, NewTarget, Target>;
-    "PUT /api/me/notifications/{id}": Of<Id, Nothing, NewTarget, Target>;
-    "DELETE /api/me/notifications/{id}": Of<Id, Nothing, undefined, { status: string }>;
-    "POST /api/me/notifications/test": Of<Nothing, Nothing, { id?: number | null } | null, { id: number; sent: boolean; error?: string | null }[]>;
-  }
+export interface Coming {
+  "GET /api/downloads": Of<Nothing, { status?: string | null; limit?: number | null }, undefined, Download[]>;
+  "GET /api/downloads/queue": Of<Nothing, Nothing, undefined, Download[]>;
+  "GET /api/downloads/url/info": Of<Nothing, { url: string }, undefined, AddressInfo>;
+  "POST /api/downloads/url": Of<Nothing, Nothing, AskedDownload, Download>;
+  "POST /api/downloads/qobuz": Of<Nothing, Nothing, AskedDownload, Download>;
+  "POST /api/downloads/{id}/cancel": Of<Id, Nothing, undefined, { id: number; status: string }>;
+  "POST /api/downloads/{id}/retry": Of<Id, Nothing, { confirm_lossy?: boolean } | null, Download>;
+  "DELETE /api/downloads/{id}": Of<Id, Nothing, undefined, { id: number; status: string }>;
+  "GET /api/qobuz/search": Of<Nothing, { q: string; type?: string; limit?: number }, undefined, { albums: CatalogueAlbum[] }>;
+  "GET /api/me/notifications": Of<Nothing, Nothing, undefined, Notifications>;
+  "POST /api/me/notifications": Of<Nothing, Nothing, NewTarget, Target>;
+  "PUT /api/me/notifications/{id}": Of<Id, Nothing, NewTarget, Target>;
+  "DELETE /api/me/notifications/{id}": Of<Id, Nothing, undefined, { status: string }>;
+  "POST /api/me/notifications/test": Of<Nothing, Nothing, { id?: number | null } | null, { id: number; sent: boolean; error?: string | null }[]>;
 }

@@ -1,8 +1,9 @@
 // Paste an address, or search where a source can be searched: what it is, before anything is fetched.
 
 import { useEffect, useState } from "preact/hooks";
-import type { AddressInfo, CatalogueAlbum, Download, Source } from "../api/coming";
 import { api } from "../api/client";
+import type { AddressInfo, CatalogueAlbum, Download } from "../api/coming";
+import type { Source } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { put, query } from "../app/router";
 import { isAdmin } from "../app/session";

@@ -1,8 +1,8 @@
 // One download: what it is, how far, why not, and what can be done.
 
 import { useState } from "preact/hooks";
-import type { Download } from "../api/coming";
 import { api } from "../api/client";
+import type { Download } from "../api/coming";
 import { spoil } from "../api/store";
 import { go } from "../app/router";
 import { say, sayProblem } from "../app/toasts";

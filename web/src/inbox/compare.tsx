@@ -91,7 +91,7 @@ export function Why({ evidence }: { evidence: Evidence[] }) {
         {sorted.map((row, n) => {
           const doubt = doubtOf(row);
           return (
-            <li key={n} class={doubt > 0 ? "is-doubt" : ""}>
+            <li key={n} class={doubt > 0 ? "has-doubt" : ""}>
               <Icon name={doubt > 0 ? "warning" : "check"} size={18} />
               <span>
                 <strong>{said.fields[row.field] ?? row.field}</strong> <span dir="auto">{row.value}</span>{" "}

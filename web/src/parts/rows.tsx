@@ -48,7 +48,7 @@ export function Row({ icon, picture, kind, title, below, tools, corner, children
 export function Facts({ of }: { of: ComponentChildren[] }) {
   const there = of.filter((one) => one !== null && one !== undefined && one !== "" && one !== false);
   return (
-    <span class="facts">
+    <span class="fact-line">
       {there.map((one, n) => (
         <span key={n} dir="auto">
           {one}
@@ -97,7 +97,7 @@ export function Part({ title, hint, tools, children }: { title: string; hint?: s
           <h2>{title}</h2>
           {hint && <p class="muted small">{hint}</p>}
         </div>
-        {tools && <div class="page-tools">{tools}</div>}
+        {tools && <div class="part-tools">{tools}</div>}
       </header>
       {children}
     </section>
