@@ -6,7 +6,7 @@ import { ArtistPage } from "../artist/page";
 import { LibraryPage } from "../library/page";
 import { MinePage } from "../mine/page";
 import type { IconName } from "../parts/icon";
-import { lazy } from "../parts/lazy";
+import { forAdmins, lazy } from "../parts/lazy";
 import { SearchPage } from "../search/page";
 import type { Words } from "../words/en";
 import { waitingReviews } from "./waiting";
@@ -31,7 +31,12 @@ export const PAGES: PageEntry[] = [
   { path: "search", word: "search", icon: "search", group: "music", isOnTabBar: true },
   { path: "downloads", word: "downloads", icon: "download", group: "music", isOnTabBar: true },
   { path: "inbox", word: "inbox", icon: "inbox", group: "house", count: () => waitingReviews.value },
+  { path: "activity", word: "activity", icon: "activity", group: "house" },
+  { path: "exports", word: "exports", icon: "export", group: "house" },
+  { path: "trash", word: "trash", icon: "trash", group: "house", isAdminOnly: true },
 ];
+
+const house = () => import("./house");
 
 /** What draws the page at an address, by its first word. */
 export const DRAWN: Record<string, ComponentType> = {
@@ -41,6 +46,9 @@ export const DRAWN: Record<string, ComponentType> = {
   album: AlbumPage,
   artist: ArtistPage,
   search: SearchPage,
-  downloads: lazy(async () => (await import("../downloads/page")).DownloadsPage),
-  inbox: lazy(async () => (await import("../inbox/page")).InboxPage),
+  downloads: lazy(async () => (await house()).DownloadsPage),
+  inbox: lazy(async () => (await house()).InboxPage),
+  activity: lazy(async () => (await house()).ActivityPage),
+  exports: lazy(async () => (await house()).ExportsPage),
+  trash: forAdmins(lazy(async () => (await house()).TrashPage)),
 };

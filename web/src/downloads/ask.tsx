@@ -195,7 +195,7 @@ function FoundAlbum({ album, quality }: { album: CatalogueAlbum; quality: number
       }
       below={<Facts of={[album.artist_name, album.year, counts.tracks(album.track_count ?? 0), sound]} />}
       tools={
-        <button type="button" class="button small" disabled={isAsked} aria-label={said.actOf(said.fetch, album.title)} onClick={() => void fetchIt()}>
+        <button type="button" class="button small" disabled={isAsked} aria-label={words.value.house.of(said.fetch, album.title)} onClick={() => void fetchIt()}>
           <Icon name={isAsked ? "check" : "download"} size={16} /> {said.fetch}
         </button>
       }

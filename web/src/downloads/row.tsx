@@ -133,7 +133,7 @@ function Tools({ download, isOpen, acts: { isBusy, does, retry } }: { download: 
           class={`button small ${act === "review" ? "primary" : ""}`}
           disabled={isBusy}
           aria-expanded={act === "review" ? isOpen : undefined}
-          aria-label={said.actOf(said.acts[act], nameOf(download))}
+          aria-label={words.value.house.of(said.acts[act], nameOf(download))}
           onClick={does[act]}
         >
           {said.acts[act]}
@@ -146,7 +146,7 @@ function Tools({ download, isOpen, acts: { isBusy, does, retry } }: { download: 
 function Dismiss({ download, acts: { isBusy, does } }: { download: Download; acts: Acts }) {
   const { downloads: said } = words.value;
   return (
-    <button type="button" class="icon-button" disabled={isBusy} aria-label={said.actOf(said.acts.dismiss, nameOf(download))} title={said.acts.dismiss} onClick={does.dismiss}>
+    <button type="button" class="icon-button" disabled={isBusy} aria-label={words.value.house.of(said.acts.dismiss, nameOf(download))} title={said.acts.dismiss} onClick={does.dismiss}>
       <Icon name="close" size={18} />
     </button>
   );

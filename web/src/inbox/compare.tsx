@@ -9,13 +9,13 @@ import { type Case, doubtOf, saidOf } from "./case";
 import type { FileOf, Twin } from "./one";
 
 export function Compare({ one }: { one: Case }) {
-  const { inbox: said } = words.value;
+  const { inbox: said, evidence } = words.value;
   const rival = one.runnerUp;
   const rows: [string, string, string | number | null, string | number | null | undefined][] = [
-    ["artist", said.fields.artist ?? "", one.artist, rival?.artist],
-    ["album", said.fields.album ?? "", one.album, rival?.title],
-    ["year", said.fields.year ?? "", one.year, rival?.year],
-    ["track_count", said.fields.track_count ?? "", one.tracks, null],
+    ["artist", evidence.fields.artist ?? "", one.artist, rival?.artist],
+    ["album", evidence.fields.album ?? "", one.album, rival?.title],
+    ["year", evidence.fields.year ?? "", one.year, rival?.year],
+    ["track_count", evidence.fields.track_count ?? "", one.tracks, null],
   ];
   return (
     <Part title={said.compare}>
@@ -68,12 +68,12 @@ export function Compare({ one }: { one: Case }) {
 }
 
 function Said({ rows }: { rows: Evidence[] }) {
-  const { inbox: said } = words.value;
+  const { evidence } = words.value;
   return (
     <>
       {rows.map((row) => (
         <div key={row.witness} class="said">
-          <span dir="auto">{row.value}</span> <small class="muted">{said.witnesses[row.witness] ?? row.witness}</small>
+          <span dir="auto">{row.value}</span> <small class="muted">{evidence.witnesses[row.witness] ?? row.witness}</small>
         </div>
       ))}
     </>
@@ -81,10 +81,10 @@ function Said({ rows }: { rows: Evidence[] }) {
 }
 
 /** Each reason to believe, and each to doubt. */
-export function Why({ evidence }: { evidence: Evidence[] }) {
-  const { inbox: said } = words.value;
-  if (evidence.length === 0) return null;
-  const sorted = [...evidence].sort((a, b) => doubtOf(b) - doubtOf(a));
+export function Why({ of }: { of: Evidence[] }) {
+  const { inbox: said, evidence } = words.value;
+  if (of.length === 0) return null;
+  const sorted = [...of].sort((a, b) => doubtOf(b) - doubtOf(a));
   return (
     <Part title={said.reasons}>
       <ul class="card reasons">
@@ -94,8 +94,8 @@ export function Why({ evidence }: { evidence: Evidence[] }) {
             <li key={n} class={doubt > 0 ? "has-doubt" : ""}>
               <Icon name={doubt > 0 ? "warning" : "check"} size={18} />
               <span>
-                <strong>{said.fields[row.field] ?? row.field}</strong> <span dir="auto">{row.value}</span>{" "}
-                <small class="muted">{said.witnesses[row.witness] ?? row.witness}</small>
+                <strong>{evidence.fields[row.field] ?? row.field}</strong> <span dir="auto">{row.value}</span>{" "}
+                <small class="muted">{evidence.witnesses[row.witness] ?? row.witness}</small>
                 {row.note && <small class="block">{row.note}</small>}
               </span>
               {doubt > 0 && <span class="number">−{doubt} %</span>}

@@ -24,7 +24,7 @@ export function Decide({ one, twin }: { one: Case; twin: Twin | null }) {
 }
 
 function Open({ one, twin }: { one: Case; twin: Twin | null }) {
-  const { inbox: said } = words.value;
+  const { inbox: said, evidence } = words.value;
   const [artist, setArtist] = useState(one.artist);
   const [album, setAlbum] = useState(one.album);
   const [year, setYear] = useState(one.year ? String(one.year) : "");
@@ -66,9 +66,9 @@ function Open({ one, twin }: { one: Case; twin: Twin | null }) {
   return (
     <form class="card decide" onSubmit={(event) => void submit(event)}>
       <h2>{said.decide}</h2>
-      <TextField label={said.fields.artist ?? ""} value={artist} set={edit(setArtist)} problem={problemOfField(problem, "artist")} input={{ required: true, dir: "auto" }} />
-      <TextField label={said.fields.album ?? ""} value={album} set={edit(setAlbum)} problem={problemOfField(problem, "album")} input={{ required: true, dir: "auto" }} />
-      <TextField label={said.fields.year ?? ""} type="number" value={year} set={edit(setYear)} problem={problemOfField(problem, "year")} input={{ min: 1, max: 9999 }} />
+      <TextField label={evidence.fields.artist ?? ""} value={artist} set={edit(setArtist)} problem={problemOfField(problem, "artist")} input={{ required: true, dir: "auto" }} />
+      <TextField label={evidence.fields.album ?? ""} value={album} set={edit(setAlbum)} problem={problemOfField(problem, "album")} input={{ required: true, dir: "auto" }} />
+      <TextField label={evidence.fields.year ?? ""} type="number" value={year} set={edit(setYear)} problem={problemOfField(problem, "year")} input={{ min: 1, max: 9999 }} />
       {one.runnerUp && (
         <button type="button" class="button" aria-pressed={isRunnerUp} onClick={takeRunnerUp}>
           {said.takeRunnerUp}

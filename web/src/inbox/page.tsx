@@ -87,7 +87,7 @@ function Cases({ show }: { show: Exclude<Show, "arriving"> }) {
 }
 
 function CaseRow({ one }: { one: Case }) {
-  const { inbox: said, counts, locale } = words.value;
+  const { inbox: said, counts, house, locale, show } = words.value;
   const isOpen = one.status === "pending";
   return (
     <Row
@@ -100,8 +100,8 @@ function CaseRow({ one }: { one: Case }) {
       }
       below={<Facts of={[one.year, one.tracks !== null && counts.tracks(one.tracks), ago(one.createdAt, locale), isOpen && <Confidence key="sure" of={one.confidence} />]} />}
       tools={
-        <a class={`button small ${isOpen ? "primary" : ""}`} href={`/inbox/${one.id}`} aria-label={said.reviewOf(titleOf(one))}>
-          {isOpen ? said.review : words.value.show}
+        <a class={`button small ${isOpen ? "primary" : ""}`} href={`/inbox/${one.id}`} aria-label={house.of(isOpen ? said.review : show, titleOf(one))}>
+          {isOpen ? said.review : show}
         </a>
       }
     >

@@ -45,7 +45,7 @@ export function ReviewPage({ id }: { id: number }) {
         <div>
           <Compare one={one} />
           <Beside twin={twin} />
-          <Why evidence={one.evidence} />
+          <Why of={one.evidence} />
           <Files files={files} />
         </div>
         <Decide key={`${one.id} ${one.status}`} one={one} twin={twin} />
