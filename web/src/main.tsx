@@ -1,8 +1,8 @@
 // The beginning: who is it, and which page.
 
+import { signal } from "@preact/signals";
 import { Component, type ComponentChildren, render } from "preact";
 import { useEffect } from "preact/hooks";
-import { Failed, Empty } from "./parts/empty";
 import { asProblem, type Problem } from "./api/problem";
 import { DRAWN } from "./app/pages";
 import { path, section, startRouter } from "./app/router";
@@ -12,10 +12,13 @@ import { startTheme } from "./app/theme";
 import { startWaiting } from "./app/waiting";
 import { startEffects } from "./live/effects";
 import { startLive, stopLive } from "./live/live";
-import { startPlayer } from "./player/sound";
 import { LoginPage } from "./login/login";
-import { signal } from "@preact/signals";
+import { Empty, Failed } from "./parts/empty";
+import { stop } from "./player/queue";
+import { startPlayer } from "./player/sound";
 import { startWords, words } from "./words";
+
+const LOOK_AGAIN_MS = 3000;
 
 const trouble = signal<Problem | undefined>(undefined);
 
@@ -24,7 +27,10 @@ function App() {
   useEffect(() => {
     if (!isIn) return;
     startLive(() => void look());
-    return stopLive;
+    return () => {
+      stopLive();
+      stop();
+    };
   }, [isIn]);
   if (me.value === undefined) {
     return trouble.value ? <Failed problem={trouble.value} again={() => void look()} /> : <span class="starting" />;
@@ -75,6 +81,7 @@ async function look(): Promise<void> {
     trouble.value = undefined;
   } catch (error) {
     trouble.value = asProblem(error);
+    setTimeout(() => void look(), LOOK_AGAIN_MS);
   }
 }
 

@@ -14,12 +14,12 @@ import { Empty, Failed } from "../parts/empty";
 import { useTitle } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { Menu } from "../parts/menu";
+import { choosePicture, PictureDrop, restorePicture } from "../parts/picture";
 import { clock } from "../parts/time";
 import { play, playablesOf } from "../player/queue";
 import { askToDelete } from "../trash/remove";
 import { words } from "../words";
 import { Origin } from "./origin";
-import { choosePicture, PictureDrop, restorePicture } from "./picture";
 import { AlbumSkeleton } from "./skeleton";
 import { TrackList } from "./tracks";
 

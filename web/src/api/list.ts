@@ -5,6 +5,7 @@ import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { isAborted } from "./client";
 import { asProblem, type Problem } from "./problem";
+import { Settle } from "./settle";
 import { onSpoil } from "./store";
 
 export interface PageOf<T> {
@@ -17,7 +18,6 @@ export type LoadPage<T> = (asked: { page: number; limit: number; cursor?: string
 
 /** Pages that are kept; those far from what is shown are let go. */
 const MOST_PAGES = 40;
-const SETTLE_MS = 300;
 
 export class LongList<T> {
   /** Undefined until the first answer. */
@@ -29,7 +29,7 @@ export class LongList<T> {
   private asking = new Map<number, AbortController>();
   private stale = new Set<number>();
   private shown: [number, number] = [0, 0];
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private again = new Settle(() => this.show(...this.shown));
 
   constructor(
     private load: LoadPage<T>,
@@ -62,8 +62,7 @@ export class LongList<T> {
   /** Everything may have changed: what is shown is asked for again, and stays until the answer is there. */
   spoil(): void {
     this.markStale();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.show(...this.shown), SETTLE_MS);
+    this.again.call();
   }
 
   /** The next look asks anew. */
@@ -72,7 +71,7 @@ export class LongList<T> {
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    this.again.stop();
     for (const asked of this.asking.values()) asked.abort();
     this.asking.clear();
   }
@@ -147,6 +146,11 @@ export function useLongList<T>(key: string, load: LoadPage<T>, tags: readonly st
 onSpoil((isSpoiled) => {
   for (const { list, tags } of kept.values()) if (isSpoiled(tags)) list.markStale();
 });
+
+/** Barbossa is there again: what could not be asked is asked. */
+export function askFailedListsAgain(): void {
+  for (const { list } of kept.values()) if (list.error.peek()) list.spoil();
+}
 
 /** Somebody else logs in: nothing of before is shown to them. */
 export function forgetLists(): void {

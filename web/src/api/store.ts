@@ -8,11 +8,10 @@ import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { isAborted } from "./client";
 import { asProblem, type Problem } from "./problem";
+import { Settle } from "./settle";
 
 /** So many answers are kept when nobody looks at them. */
 const MOST_KEPT = 80;
-/** Several events about one thing are one reason to ask. */
-const SETTLE_MS = 250;
 
 export class Resource<T> {
   readonly data: Signal<T | undefined> = signal(undefined);
@@ -21,7 +20,7 @@ export class Resource<T> {
   viewers = 0;
   private isStale = true;
   private running: AbortController | undefined;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private again = new Settle(() => void this.refresh());
 
   constructor(
     readonly key: string,
@@ -58,9 +57,7 @@ export class Resource<T> {
   /** The answer may not be true any more. */
   spoil(): void {
     this.isStale = true;
-    if (this.viewers === 0) return;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.refresh(), SETTLE_MS);
+    if (this.viewers > 0) this.again.call();
   }
 }
 
@@ -102,6 +99,11 @@ export function spoil(...tags: string[]): void {
   const isSpoiled = (of: readonly string[]) => tags.length === 0 || of.some((tag) => tags.includes(tag));
   for (const one of kept.values()) if (isSpoiled(one.tags)) one.spoil();
   for (const listener of listeners) listener(isSpoiled);
+}
+
+/** Barbossa is there again: what could not be asked is asked. */
+export function askFailedAgain(): void {
+  for (const one of kept.values()) if (one.error.peek()) one.spoil();
 }
 
 /** For what keeps its answers itself (long lists). */

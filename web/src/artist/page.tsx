@@ -1,6 +1,5 @@
 // An artist and their albums, the newest first.
 
-import { choosePicture, PictureDrop, restorePicture } from "../album/picture";
 import { api } from "../api/client";
 import type { Artist } from "../api/schema";
 import { useResource } from "../api/store";
@@ -14,6 +13,7 @@ import { Empty, Failed, SkeletonLines } from "../parts/empty";
 import { useTitle } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { Menu } from "../parts/menu";
+import { choosePicture, PictureDrop, restorePicture } from "../parts/picture";
 import { AlbumTile } from "../parts/tile";
 import { askToDelete } from "../trash/remove";
 import { words } from "../words";

@@ -1,6 +1,7 @@
 // What events mean for what is shown: which answers are not true any more, and what a person should hear of.
 
-import { spoil } from "../api/store";
+import { askFailedListsAgain } from "../api/list";
+import { askFailedAgain, spoil } from "../api/store";
 import { go } from "../app/router";
 import { say } from "../app/toasts";
 import { learnHeart, type Thing } from "../hearts/hearts";
@@ -30,6 +31,10 @@ function onHeart(news: News): boolean {
 }
 
 export function startEffects(): void {
+  onNews("connected", () => {
+    askFailedAgain();
+    askFailedListsAgain();
+  });
   onNews("library:updated", (news) => {
     if (!onHeart(news)) spoil(...tagsOf(news), "hearts", "trash", "edits");
   });

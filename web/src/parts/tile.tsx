@@ -7,6 +7,8 @@ import { words } from "../words";
 import { isPicking, pick, picked, type Picked } from "./choice";
 import { Cover } from "./cover";
 import { Icon } from "./icon";
+import { longPress } from "./press";
+import { PictureDrop } from "./picture";
 
 interface AlbumTileProps {
   album: Album | undefined;
@@ -21,18 +23,20 @@ interface AlbumTileProps {
 export function AlbumTile({ album, pixels, index, beneath = "artist", at }: AlbumTileProps) {
   if (!album) return <TileSkeleton />;
   const isPicked = picked.value.has(album.id);
+  const item = { id: album.id, title: album.title };
   const choose = (event: MouseEvent) => {
     event.preventDefault();
     event.stopPropagation();
-    pick({ id: album.id, title: album.title }, index, event.shiftKey ? (at ?? null) : null);
+    pick(item, index, event.shiftKey ? (at ?? null) : null);
   };
   return (
     <article class={`tile ${isPicked ? "is-picked" : ""} ${isPicking.value ? "is-picking" : ""}`}>
-      <div class="tile-square">
+      <PictureDrop class="tile-square" sitter="album" id={album.id}>
         <a
           class="tile-link"
           href={`/album/${album.id}`}
           aria-label={`${album.title}, ${album.artist_name}`}
+          {...(at ? longPress(() => pick(item, index, null)) : {})}
           onClick={(event) => at && isPicking.value && choose(event)}
         >
           <Cover of={{ thing: "album", id: album.id, name: album.title, artwork: album.artwork_path, version: album.artwork_version }} pixels={pixels} isEager={index < 12} />
@@ -61,7 +65,7 @@ export function AlbumTile({ album, pixels, index, beneath = "artist", at }: Albu
           <Icon name="play-full" size={18} />
         </button>
         <Heart thing="album" id={album.id} name={album.title} class="on-cover" />
-      </div>
+      </PictureDrop>
       <a class="tile-title" href={`/album/${album.id}`} tabIndex={-1} title={album.title} dir="auto">
         {album.title}
       </a>

@@ -43,10 +43,6 @@ export function back(): void {
   if (audio.currentTime > BACK_TO_START_AFTER_S || !previous()) seek(0);
 }
 
-export function silence(): void {
-  audio.pause();
-}
-
 function load(track: Playable): void {
   const isWhole = canPlay(track.format, (type) => audio.canPlayType(type) !== "");
   isPreview.value = !isWhole;

@@ -11,6 +11,7 @@ import { PageHead } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { AlbumTile, ArtistTile } from "../parts/tile";
 import { words } from "../words";
+import { Elsewhere } from "./elsewhere";
 import { FoundTracks } from "./tracks";
 
 /** A pause in typing, after which it is searched. */
@@ -90,6 +91,7 @@ function Results({ asked }: { asked: string }) {
         </section>
       )}
       {all.tracks.length > 0 && <FoundTracks tracks={all.tracks} />}
+      <Elsewhere asked={asked} />
     </div>
   );
 }
