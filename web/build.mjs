@@ -58,8 +58,11 @@ async function finish({ errors, metafile }) {
   await mkdir(dist, { recursive: true });
   await cp(join(here, "static"), dist, { recursive: true });
   const named = { SCRIPT: of("src/main.tsx"), STYLE: of("src/look/look.css") };
-  await fill("index.html", named);
-  const shell = ["/", named.SCRIPT, named.STYLE, "/icon.svg", "/manifest.webmanifest"];
+  // What the first script asks for is fetched beside it, not after it.
+  const preload = metafile.outputs[`dist${named.SCRIPT}`].imports.filter((one) => one.kind === "import-statement");
+  const links = preload.map((one) => `<link rel="modulepreload" href="${one.path.replace(/^dist/, "")}">`);
+  await fill("index.html", { ...named, PRELOAD: links.join("\n    ") });
+  const shell = ["/", ...assets.map((asset) => `/${asset.name}`), "/icon.svg", "/manifest.webmanifest"];
   const version = createHash("sha256").update(await readFile(join(dist, "index.html"))).digest("hex").slice(0, 12);
   await fill("sw.js", { VERSION: version, SHELL: JSON.stringify(shell) });
   await writeFile(join(dist, "assets.json"), `${JSON.stringify({ version, ...named, assets: assets.map((a) => a.name) }, null, 2)}\n`);

@@ -42,6 +42,10 @@ export type Album = {
   id: number;
   /** The user has a heart on the album itself. */
   is_hearted: boolean;
+  /** A track of it has more than a CD holds. */
+  is_hires: boolean;
+  /** A track of it is lossy. */
+  is_lossy: boolean;
   /** The folder, relative to MUSIC_PATH. */
   path: string;
   /** `import`, `qobuz`, … */
@@ -552,6 +556,15 @@ export type Group = {
   why: Why;
 };
 
+/** Of what there is at least one. */
+export type Has = {
+  hires: boolean;
+  incomplete: boolean;
+  lossy: boolean;
+  no_cover: boolean;
+  recent: boolean;
+};
+
 /** How the whole is, and each part. */
 export type Health = {
   /** For each part `ok`, or a short code for what is the matter. */
@@ -727,6 +740,14 @@ export type Journal = {
   next_before?: number | null;
 };
 
+/** A letter, and how many names begin with it. */
+export type Letter = {
+  /** How many. */
+  count: number;
+  /** `A` to `Z`, or `#` for all that begin otherwise; as `letter` of a list takes it. */
+  letter: string;
+};
+
 /** How the library is. */
 export type LibraryHealth = {
   /** `import`, `qobuz`, …: how many albums came from there. */
@@ -882,6 +903,24 @@ export type OidcOffer = {
   enabled: boolean;
   /** Where a browser begins; null without a provider. */
   start?: string | null;
+};
+
+/** What a library has, as far as a page needs to know it before it draws its filters. */
+export type Overview = {
+  /** How many. */
+  albums: number;
+  /** How many. */
+  artists: number;
+  /** Which of the filters would find something. */
+  has: Has;
+  /** How many albums the user has hearted. */
+  my_albums: number;
+  /** Of how many artists the user has hearted something. */
+  my_artists: number;
+  /** From where there are albums. */
+  sources: string[];
+  /** How many. */
+  tracks: number;
 };
 
 /** One page of a list, as clients see it. */
@@ -1619,12 +1658,19 @@ export interface Routes {
     body: ChangeUser;
     answer: User;
   };
-  /** All albums, by title. */
+  /** All albums, by title; or only some of them, or in another order. */
   "GET /api/albums": {
     path: Record<never, never>;
-    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null; sort?: string | null; source?: string | null; lossy?: boolean | null; hires?: boolean | null; incomplete?: boolean | null; no_cover?: boolean | null; recent?: boolean | null; hearted?: boolean | null };
     body: undefined;
     answer: Page_Albums;
+  };
+  /** How many albums begin with each letter; of those that the other parameters choose, by their artists' letters when that is the order. */
+  "GET /api/albums/letters": {
+    path: Record<never, never>;
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null; sort?: string | null; source?: string | null; lossy?: boolean | null; hires?: boolean | null; incomplete?: boolean | null; no_cover?: boolean | null; recent?: boolean | null; hearted?: boolean | null };
+    body: undefined;
+    answer: Letter[];
   };
   /** Puts an album into the trash. */
   "DELETE /api/albums/{id}": {
@@ -1674,6 +1720,13 @@ export interface Routes {
     query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
     body: undefined;
     answer: Page_Artists;
+  };
+  /** How many artists begin with each letter. */
+  "GET /api/artists/letters": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Letter[];
   };
   /** Puts all albums of an artist into the trash. */
   "DELETE /api/artists/{id}": {
@@ -2025,6 +2078,13 @@ export interface Routes {
     body: undefined;
     answer: JobStatus;
   };
+  /** What there is, in numbers, and which filters would find something. */
+  "GET /api/library": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Overview;
+  };
   /** The same music more than once, and what could be freed. */
   "GET /api/library/duplicates": {
     path: Record<never, never>;
@@ -2060,10 +2120,10 @@ export interface Routes {
     body: NewExport;
     answer: Export;
   };
-  /** Hearted albums, the newest heart first. */
+  /** Hearted albums, the newest heart first; or only some of them, or in another order. */
   "GET /api/me/library": {
     path: Record<never, never>;
-    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null };
+    query: { page?: number | null; limit?: number | null; cursor?: string | null; letter?: string | null; artist_id?: number | null; sort?: string | null; source?: string | null; lossy?: boolean | null; hires?: boolean | null; incomplete?: boolean | null; no_cover?: boolean | null; recent?: boolean | null; hearted?: boolean | null };
     body: undefined;
     answer: MyAlbums;
   };

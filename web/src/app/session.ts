@@ -1,13 +1,19 @@
 // Who is logged in here. The session itself is a cookie that no script can read.
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { api, onLoggedOut } from "../api/client";
 import { forgetLists } from "../api/list";
 import type { Me } from "../api/schema";
 import { forgetAll } from "../api/store";
+import { recall, store } from "./recall";
 
-/** Undefined until it is known, null: nobody. */
-export const me = signal<Me | null | undefined>(undefined);
+/** Undefined until it is known, null: nobody. Whoever was here last is believed until the API says otherwise, so that the
+    page need not wait for it; what they may is the API's to say. */
+export const me = signal<Me | null | undefined>(recall<Me | null>("me", null) ?? undefined);
+effect(() => {
+  if (me.value !== undefined) store("me", me.value);
+});
+
 export const isAdmin = computed(() => me.value?.is_admin ?? false);
 
 onLoggedOut(() => {

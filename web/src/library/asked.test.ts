@@ -7,6 +7,7 @@ test("an address is a list, and what it does not know is left out", () => {
   assert.deepEqual(asked, { sort: "year", on: ["lossy"], source: "qobuz" });
   assert.deepEqual(parametersOf(asked), { sort: "year", lossy: "true", source: "qobuz" });
   assert.equal(isByName(asked), false);
+  assert.deepEqual(parametersOf(askedOf(new URLSearchParams(), "loved")), {});
 });
 
 test("nothing said is everything by title", () => {

@@ -1,6 +1,7 @@
 // What of the albums somebody wants to see, as the address says it: so a link leads to the same list.
 
-export const SORTS = ["title", "artist", "year", "added"] as const;
+/** `loved`: by when it was loved, which only my library has. */
+export const SORTS = ["title", "artist", "year", "added", "loved"] as const;
 export type Sort = (typeof SORTS)[number];
 
 /** Yes-or-no filters, by their parameter in the API and in the address. */
@@ -25,7 +26,9 @@ export function askedOf(query: URLSearchParams, usual: Sort = "title"): Asked {
 /** As the API takes it. */
 export function parametersOf(asked: Asked): Record<string, string> {
   const switches = Object.fromEntries(asked.on.map((name) => [name, "true"]));
-  return { sort: asked.sort, ...switches, ...(asked.source ? { source: asked.source } : {}) };
+  // The order of my library when none is asked for.
+  const sort = asked.sort === "loved" ? {} : { sort: asked.sort };
+  return { ...sort, ...switches, ...(asked.source ? { source: asked.source } : {}) };
 }
 
 export function hasFilters(asked: Asked): boolean {

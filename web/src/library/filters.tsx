@@ -10,7 +10,7 @@ const SOURCES = ["import", "qobuz", "bandcamp", "lidarr", "youtube", "soundcloud
 
 export function SortMenu({ asked, usual }: { asked: Asked; usual: Sort }) {
   const { library } = words.value;
-  const items = SORTS.map((sort) => ({
+  const items = SORTS.filter((sort) => sort !== "loved" || usual === "loved").map((sort) => ({
     label: library.sorts[sort],
     isChosen: asked.sort === sort,
     run: () => put({ sort: sort === usual ? null : sort }),

@@ -1,6 +1,6 @@
 // The lists of the library and of my library, and how many of them begin with each letter.
 
-import { addressOf, api, ask } from "../api/client";
+import { api } from "../api/client";
 import { type LongList, useLongList } from "../api/list";
 import type { Album, Artist } from "../api/schema";
 import { type Resource, useResource } from "../api/store";
@@ -41,11 +41,11 @@ export function useAlbumLetters(asked: Asked, whose: Whose): Resource<Count[]> {
   const query = { ...parametersOf(asked), ...(whose === "mine" ? { hearted: true } : {}) };
   return useResource(
     `letters ${JSON.stringify(query)}`,
-    async (signal) => (await ask(addressOf("/api/albums/letters", {}, query), { signal })) as Count[],
+    (signal) => api("GET /api/albums/letters", { query, signal }),
     TAGS[whose],
   );
 }
 
 export function useArtistLetters(): Resource<Count[]> {
-  return useResource("letters of artists", async (signal) => (await ask("/api/artists/letters", { signal })) as Count[], TAGS.all);
+  return useResource("letters of artists", (signal) => api("GET /api/artists/letters", { signal }), TAGS.all);
 }

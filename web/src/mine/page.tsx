@@ -14,5 +14,5 @@ export function MinePage() {
       </a>
     </Empty>
   );
-  return <Shown whose="mine" title={mine.title} base="/mine" usual="added" none={none} />;
+  return <Shown whose="mine" title={mine.title} base="/mine" usual="loved" none={none} />;
 }

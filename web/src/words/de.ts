@@ -358,7 +358,7 @@ export const de: Words = {
     artists: "Interpreten",
     shown: "Was gezeigt wird",
     sort: "Sortieren",
-    sorts: { title: "Titel", artist: "Interpret", year: "Jahr", added: "Zuletzt hinzugefügt" },
+    sorts: { title: "Titel", artist: "Interpret", year: "Jahr", added: "Zuletzt hinzugefügt", loved: "Zuletzt geliebt" },
     filter: "Filtern",
     filters: {
       lossy: "Verlustbehaftet",

@@ -358,7 +358,7 @@ export const en = {
     artists: "Artists",
     shown: "What is shown",
     sort: "Sort",
-    sorts: { title: "Title", artist: "Artist", year: "Year", added: "Recently added" },
+    sorts: { title: "Title", artist: "Artist", year: "Year", added: "Recently added", loved: "Recently loved" },
     filter: "Filter",
     filters: {
       lossy: "Lossy",
