@@ -9,8 +9,15 @@ export function Rail({ letters, handle }: { letters: Count[]; handle: GridHandle
   const starts = startsOf(letters);
   const first = handle.first.value;
   const here = starts.findLast((one) => one.start <= first && one.count > 0)?.letter;
+  // A finger that slides over the letters leafs through the list.
+  const slide = (event: TouchEvent) => {
+    const finger = event.touches[0];
+    const under = finger && document.elementFromPoint(finger.clientX, finger.clientY)?.closest<HTMLButtonElement>(".rail button");
+    const found = starts.find((one) => one.letter === under?.textContent && one.count > 0);
+    if (found && found.letter !== here) handle.target.value = found.start;
+  };
   return (
-    <nav class="rail" aria-label={library.letters}>
+    <nav class="rail" aria-label={library.letters} onTouchMove={slide}>
       {starts.map(({ letter, start, count }) => (
         <button
           key={letter}
