@@ -20,7 +20,10 @@ export class Resource<T> {
   viewers = 0;
   private isStale = true;
   private running: AbortController | undefined;
-  private again = new Settle(() => void this.refresh());
+  private again = new Settle(() => {
+    // Whoever looked may have gone meanwhile.
+    if (this.viewers > 0) void this.refresh();
+  });
 
   constructor(
     readonly key: string,

@@ -32,6 +32,8 @@ interface Props<T> {
 }
 
 const OVERSCAN_ROWS = 2;
+/** Until it is known how many there are, so many shapes of them are shown. */
+const SHAPES = 24;
 /** What the bar at the top of the page hides. */
 const TOP_BAR = 76;
 
@@ -41,7 +43,7 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
   const [seen, setSeen] = useState<[number, number]>([0, 0]);
   const gap = width < 600 ? 14 : 22;
   const shape = shapeOf(Math.max(1, width), width < 600 ? Math.min(least, 150) : least, gap, below);
-  const total = list.total.value ?? 0;
+  const total = list.total.value ?? (list.error.value ? 0 : SHAPES);
   // Read, so that an answer draws the grid again.
   void list.version.value;
 

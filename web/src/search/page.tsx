@@ -1,12 +1,12 @@
 // Search: as one types, the library first.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../api/client";
 import type { Found } from "../api/schema";
 import { useResource } from "../api/store";
 import { put, query } from "../app/router";
 import { learn } from "../hearts/hearts";
-import { Empty, Failed } from "../parts/empty";
+import { Empty, Failed, SkeletonLines } from "../parts/empty";
 import { PageHead } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { AlbumTile, ArtistTile } from "../parts/tile";
@@ -48,7 +48,7 @@ export function SearchPage() {
           </button>
         )}
       </search>
-      {asked ? <Results key={asked} asked={asked} /> : <Empty icon="search" title={search.begin} hint={search.beginHint} />}
+      {asked ? <Results asked={asked} /> : <Empty icon="search" title={search.begin} hint={search.beginHint} />}
     </>
   );
 }
@@ -60,12 +60,16 @@ function Results({ asked }: { asked: string }) {
     async (signal) => learnAll(await api("GET /api/search", { query: { q: asked, limit: MOST }, signal })),
     ["library", "hearts"],
   );
-  const all = found.data.value;
-  if (!all) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : null;
+  // While the next letters are searched for, what was found for the last ones stays.
+  const last = useRef<Found | undefined>(undefined);
+  last.current = found.data.value ?? last.current;
+  const all = last.current;
+  if (found.error.value && !found.data.value) return <Failed problem={found.error.value} again={() => void found.refresh()} />;
+  if (!all) return <SkeletonLines />;
   const isNothing = all.artists.length + all.albums.length + all.tracks.length === 0;
   return (
     <div aria-live="polite" aria-atomic="false">
-      {isNothing && <Empty icon="search" title={search.nothing(asked)} hint={search.nothingHint} />}
+      {isNothing && found.data.value && <Empty icon="search" title={search.nothing(asked)} hint={search.nothingHint} />}
       {all.artists.length > 0 && (
         <section class="search-part">
           <h2>{library.artists}</h2>
@@ -91,7 +95,7 @@ function Results({ asked }: { asked: string }) {
         </section>
       )}
       {all.tracks.length > 0 && <FoundTracks tracks={all.tracks} />}
-      <Elsewhere asked={asked} />
+      <Elsewhere key={asked} asked={asked} />
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../parts/icon";
 import { bytes } from "../parts/time";
 import { words } from "../words";
-import { hasFiles, readChosen, readDrop } from "./read";
+import { hasFiles, isPicture, readChosen, readDrop } from "./read";
 import { type Sending, sending, upload } from "./upload";
 
 export function DropPage() {
@@ -14,7 +14,8 @@ export function DropPage() {
     const enter = (event: DragEvent) => {
       if (!hasFiles(event.dataTransfer)) return;
       depth += 1;
-      setOver(true);
+      // A picture is for a cover, which says so itself.
+      setOver(!isPicture(event.dataTransfer));
     };
     const leave = () => {
       depth = Math.max(0, depth - 1);

@@ -11,6 +11,12 @@ export function hasFiles(transfer: DataTransfer | null): boolean {
   return transfer?.types.includes("Files") ?? false;
 }
 
+/** Whether it is pictures, and nothing else. */
+export function isPicture(transfer: DataTransfer | null): boolean {
+  const files = [...(transfer?.items ?? [])].filter((item) => item.kind === "file");
+  return files.length > 0 && files.every((file) => file.type.startsWith("image/"));
+}
+
 /** Folders are walked. The entries must be taken before the event ends, which this does first. */
 export async function readDrop(transfer: DataTransfer): Promise<Dropped[]> {
   const entries = [...transfer.items].filter((item) => item.kind === "file").map((item) => item.webkitGetAsEntry());
