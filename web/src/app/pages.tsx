@@ -34,6 +34,9 @@ export const PAGES: PageEntry[] = [
   { path: "activity", word: "activity", icon: "activity", group: "house" },
   { path: "exports", word: "exports", icon: "export", group: "house" },
   { path: "trash", word: "trash", icon: "trash", group: "house", isAdminOnly: true },
+  { path: "jobs", word: "jobs", icon: "jobs", group: "house", isAdminOnly: true },
+  { path: "status", word: "health", icon: "health", group: "house", isAdminOnly: true },
+  { path: "settings", word: "settings", icon: "settings", group: "house", isAdminOnly: true },
 ];
 
 const house = () => import("./house");
@@ -51,4 +54,8 @@ export const DRAWN: Record<string, ComponentType> = {
   activity: lazy(async () => (await house()).ActivityPage),
   exports: lazy(async () => (await house()).ExportsPage),
   trash: forAdmins(lazy(async () => (await house()).TrashPage)),
+  jobs: forAdmins(lazy(async () => (await house()).JobsPage)),
+  status: forAdmins(lazy(async () => (await house()).StatusPage)),
+  settings: forAdmins(lazy(async () => (await house()).SettingsPage)),
+  account: lazy(async () => (await house()).AccountPage),
 };

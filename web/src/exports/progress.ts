@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { Export } from "../api/schema";
+import { spoil } from "../api/store";
 import { type News, onNews } from "../live/live";
 
 interface Told {
@@ -17,6 +18,8 @@ const told = signal<ReadonlyMap<number, Told>>(new Map());
 
 onNews("export:progress", (news: News) => {
   if (typeof news.export_id !== "number") return;
+  // Until now it waited: the rest of the row has changed, too.
+  if (!told.peek().has(news.export_id)) spoil("exports");
   const number = (value: unknown) => (typeof value === "number" ? value : 0);
   const eta = typeof news.eta === "number" ? news.eta : null;
   told.value = new Map(told.value).set(news.export_id, {

@@ -58,7 +58,9 @@ export function startEffects(): void {
   onNews("quality:upgraded", () => spoil("library"));
   onNews("activity", () => spoil("activity"));
   for (const kind of ["download:queued", "download:complete", "download:error"]) onNews(kind, () => spoil("downloads"));
-  for (const kind of ["export:progress", "export:complete"]) onNews(kind, () => spoil("exports"));
+  onNews("export:complete", () => spoil("exports"));
+  onNews("source:changed", () => spoil("sources"));
+  onNews("integrity:damage", () => spoil("integrity"));
   onNews("download:complete", () => spoil("library"));
 }
 
