@@ -1,5 +1,7 @@
 // Routes that are described and not yet in the API's document. What `schema.ts` has holds; then the one here can go.
 
+import type { Health } from "./schema";
+
 /** A download, as its owner sees it. */
 export type Download = {
   id: number;
@@ -70,6 +72,19 @@ export type Notifications = { targets: Target[]; events: { name: string; meaning
 
 export type NewTarget = { kind: string; address: string; events?: string[] | null; is_enabled?: boolean | null };
 
+/** How the machine is. */
+export type System = Health & {
+  /** Every process that has given a sign of life lately. */
+  roles: { role: string; host: string; status: string; started_at: string; seen_at: string; is_alive: boolean; unit: string }[];
+  disks: { what: string; path: string; free_bytes: number; total_bytes: number; days_left?: number | null }[];
+};
+
+/** Where backups are carried besides, and how that went. */
+export type BackupCopies = {
+  destinations?: { name: string; to: string; last?: { error?: string | null } | null; last_complete_at?: string | null; is_overdue: boolean }[];
+  music?: { repository?: string | null; last?: { error?: string | null } | null; last_complete_at?: string | null; is_overdue: boolean };
+};
+
 type Nothing = Record<never, never>;
 type Of<Path, Query, Body, Answer> = { path: Path; query: Query; body: Body; answer: Answer };
 type Id = { id: number };
@@ -83,6 +98,9 @@ export interface Coming {
   "POST /api/downloads/{id}/cancel": Of<Id, Nothing, undefined, { id: number; status: string }>;
   "POST /api/downloads/{id}/retry": Of<Id, Nothing, { confirm_lossy?: boolean } | null, Download>;
   "DELETE /api/downloads/{id}": Of<Id, Nothing, undefined, { id: number; status: string }>;
+  "GET /api/admin/system": Of<Nothing, Nothing, undefined, System>;
+  "POST /api/jobs/queues/{queue}/pause": Of<{ queue: string }, Nothing, undefined, { status: string }>;
+  "POST /api/jobs/queues/{queue}/resume": Of<{ queue: string }, Nothing, undefined, { status: string }>;
   "GET /api/qobuz/search": Of<Nothing, { q: string; type?: string; limit?: number }, undefined, { albums: CatalogueAlbum[] }>;
   "GET /api/me/notifications": Of<Nothing, Nothing, undefined, Notifications>;
   "POST /api/me/notifications": Of<Nothing, Nothing, NewTarget, Target>;

@@ -12,6 +12,7 @@ import { PageHead } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { Chips, Facts, Row, Rows } from "../parts/rows";
 import { ago, bytes } from "../parts/time";
+import { ChooseFiles } from "../uploads/drop";
 import { words } from "../words";
 import { type Case, folderOf, ofImport, ofReview, titleOf } from "./case";
 import { Confidence } from "./confidence";
@@ -75,7 +76,11 @@ function Cases({ show }: { show: Exclude<Show, "arriving"> }) {
   if (!cases) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines />;
   if (cases.length === 0) {
     const [title, hint] = said.none[show] ?? ["", ""];
-    return <Empty icon="inbox" title={title} hint={hint} />;
+    return (
+      <Empty icon="inbox" title={title} hint={hint}>
+        {show === "pending" && <ChooseFiles />}
+      </Empty>
+    );
   }
   return (
     <Rows label={said.shows[show] ?? show}>
@@ -117,7 +122,13 @@ function Arriving() {
   useEvery(LOOK_AGAIN_MS, () => void found.refresh());
   const all = found.data.value;
   if (!all) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines />;
-  if (all.length === 0) return <Empty icon="upload" title={said.none.arriving?.[0] ?? ""} hint={said.none.arriving?.[1] ?? ""} />;
+  if (all.length === 0) {
+    return (
+      <Empty icon="upload" title={said.none.arriving?.[0] ?? ""} hint={said.none.arriving?.[1] ?? ""}>
+        <ChooseFiles />
+      </Empty>
+    );
+  }
   return (
     <Rows label={said.shows.arriving ?? ""}>
       {all.map((one) => (

@@ -1,7 +1,7 @@
 // Jobs: what waits, runs and failed, queue by queue.
 
 import { useState } from "preact/hooks";
-import { api, ask } from "../api/client";
+import { api } from "../api/client";
 import type { Job, QueueLength } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { put, query } from "../app/router";
@@ -25,7 +25,7 @@ const PAGE = 50;
 const LOOK_AGAIN_MS = 3000;
 
 /** Older servers cannot hold a queue; those that can say whether it is held. */
-type Queue = QueueLength & { is_paused?: boolean };
+type Queue = QueueLength & { paused?: boolean };
 
 export function JobsPage() {
   const { jobs: said } = words.value;
@@ -90,11 +90,12 @@ function QueueTiles({ chosen }: { chosen: string }) {
 }
 
 function QueueTile({ name, of, isChosen }: { name: (typeof QUEUES)[number]; of: Queue | undefined; isChosen: boolean }) {
-  const { jobs: said, locale } = words.value;
-  const { running = 0, ready = 0, put_off: later = 0, failed = 0, oldest, is_paused: isPaused } = of ?? {};
+  const { jobs: said, house, locale } = words.value;
+  const { running = 0, ready = 0, put_off: later = 0, failed = 0, oldest, paused: isPaused } = of ?? {};
   const hold = async () => {
     try {
-      await ask(`/api/jobs/queues/${name}/${isPaused ? "resume" : "pause"}`, { method: "POST", credentials: "same-origin" });
+      const path = { queue: name };
+      await (isPaused ? api("POST /api/jobs/queues/{queue}/resume", { path }) : api("POST /api/jobs/queues/{queue}/pause", { path }));
     } catch (error) {
       sayProblem(error);
     }
@@ -114,8 +115,8 @@ function QueueTile({ name, of, isChosen }: { name: (typeof QUEUES)[number]; of: 
         </small>
       </button>
       {isPaused !== undefined && (
-        <button type="button" class="button small" onClick={() => void hold()}>
-          {isPaused ? said.resume : said.pause}
+        <button type="button" class="button small" aria-label={house.of(isPaused ? said.resume : said.pause, said.queues[name])} onClick={() => void hold()}>
+          <Icon name={isPaused ? "play" : "pause"} size={16} /> {isPaused ? said.resume : said.pause}
         </button>
       )}
     </div>

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
+import type { BackupCopies } from "../api/coming";
 import type { BackupRun, Settings } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { say } from "../app/toasts";
@@ -40,7 +41,9 @@ function Proven() {
   if (!status) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines count={4} />;
   const { last_backup: last, last_drill: drill } = status;
   const isGood = last && last.status !== "failed" && !status.is_overdue && drill?.state !== "failed";
-  const destinations = (status as { destinations?: { url?: string; name?: string; problem?: string | null; last_copied_at?: string | null }[] }).destinations ?? [];
+  const { destinations = [], music } = status as BackupCopies;
+  const carried = (one: { last?: { error?: string | null } | null; last_complete_at?: string | null }) =>
+    [one.last_complete_at ? ago(one.last_complete_at, locale) : health.never, one.last?.error].filter(Boolean).join(" · ");
   return (
     <>
       <div class={`banner ${isGood ? "good" : "warn"}`} role="status">
@@ -56,7 +59,8 @@ function Proven() {
             [said.lastBackup, last ? `${ago(last.completed_at ?? last.started_at, locale)} · ${bytes(last.total_size, locale)}` : health.never],
             [said.lastDrill, drill && [said.drills[drill.state] ?? drill.state, ago(drill.finished_at ?? drill.started_at, locale), drill.error].filter(Boolean).join(" · ")],
             [said.drillRead, drill?.rows_restored ? said.rowsAndFiles(drill.rows_restored.toLocaleString(locale), (drill.files_checked ?? 0).toLocaleString(locale)) : null],
-            ...destinations.map((one): [string, string] => [one.name ?? one.url ?? "", one.problem ?? ago(one.last_copied_at, locale)]),
+            ...destinations.map((one): [string, string] => [one.name || one.to, carried(one)]),
+            [said.musicBackup, music?.repository ? `${music.repository} · ${carried(music)}` : null],
           ]}
         />
       </div>

@@ -58,7 +58,7 @@ function NotificationsTab({ settings }: { settings: Settings }) {
     <>
       {of.length > 0 && (
         <Part title={said.mail} hint={said.mailHint}>
-          <SettingsForm settings={of} />
+          <SettingsForm settings={of} hidden={[{ name: "smtp_password", label: said.secrets.smtp_password ?? "", hint: said.secretHint, type: "password" }]} />
         </Part>
       )}
       <NotificationsPart />

@@ -1,6 +1,7 @@
 // Sources: how each is, its settings and its secret, and a test.
 
 import { api } from "../api/client";
+import { jobEnded } from "../api/jobs";
 import type { Setting, Settings } from "../api/schema";
 import { spoil } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
@@ -13,7 +14,7 @@ import { type HiddenField, SettingsForm } from "./fields";
 import { testService } from "./test";
 import { inGroup } from "./value";
 
-/** The names by which secrets are told, and which services can be tried. */
+/** The names by which secrets are told. */
 const SECRETS: Record<string, string> = {
   qobuz: "qobuz_password",
   lidarr: "lidarr_api_key",
@@ -23,7 +24,11 @@ const SECRETS: Record<string, string> = {
   torrentleech: "torrentleech_key",
   acoustid: "acoustid_key",
 };
+/** What is asked at once; of all others it is looked how they are. */
 const TESTED = ["lidarr", "plex", "jellyfin", "navidrome"];
+
+/** Sources whose settings have another name. */
+const SAME: Record<string, string> = { yt_dlp: "downloads", cover_art_archive: "coverart" };
 
 export function SourcesTab({ settings }: { settings: Settings }) {
   const { health, settings: said } = words.value;
@@ -56,7 +61,7 @@ export function SourcesTab({ settings }: { settings: Settings }) {
       )}
       {[...groups].map(([name, of]) => (
         <Part key={name} title={said.services[name] ?? name}>
-          <SettingsForm settings={of} hidden={hiddenOf(name, settings)} test={TESTED.includes(name) ? () => tested(name) : undefined} />
+          <SettingsForm settings={of} hidden={hiddenOf(name, settings)} test={() => (TESTED.includes(name) ? tested(name) : looked(name))} />
         </Part>
       ))}
     </>
@@ -71,6 +76,17 @@ function hiddenOf(name: string, settings: Settings): HiddenField[] {
   // The address is shown with stars in it: another one takes its place.
   const email = settings.qobuz_email;
   return [{ name: "qobuz_email", label: said.qobuzEmail, hint: email ? said.now(email) : said.notSet, type: "email" }, ...hidden];
+}
+
+async function looked(name: string): Promise<void> {
+  const { health, settings: said } = words.value;
+  await jobEnded((await api("POST /api/sources/check")).job_id);
+  const all = await api("GET /api/sources");
+  spoil("sources");
+  const one = all.find((source) => source.name === name || SAME[source.name] === name);
+  if (!one) return say(said.noSource);
+  const state = health.sourceStates[one.state] ?? one.state;
+  say(`${one.title}: ${[state, one.why ?? one.version].filter(Boolean).join(" · ")}`, { kind: one.state === "down" ? "bad" : "good" });
 }
 
 async function tested(name: string): Promise<void> {

@@ -40,7 +40,7 @@ export function problemOfSetting(problem: Problem | undefined, name: string): st
 }
 
 const GROUPS: [string, RegExp][] = [
-  ["sources", /^(qobuz|lidarr|plex|jellyfin|navidrome|bandcamp|musicbrainz|acoustid|torrentleech|lyrics|lrclib|covers|players)\./],
+  ["sources", /^(qobuz|lidarr|plex|jellyfin|navidrome|bandcamp|musicbrainz|acoustid|torrentleech|coverart|lrclib|covers|players)\./],
   ["backups", /^backup/],
   ["notifications", /^(notifications|mail|smtp|messages)\./],
   ["music", /^(imports|downloads|trash|integrity|enrichment|exports|hearts|library)\./],

@@ -1,6 +1,7 @@
 // Health: whether the house is well, what is not, and the way back.
 
-import { api, ask } from "../api/client";
+import { api, isAborted } from "../api/client";
+import type { System } from "../api/coming";
 import type { BackupStatus, Health, Integrity, LibraryHealth } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
@@ -9,7 +10,7 @@ import { Failed, SkeletonLines } from "../parts/empty";
 import { useEvery } from "../parts/every";
 import { PageHead } from "../parts/head";
 import { Icon } from "../parts/icon";
-import { Details, Facts, Part, Progress } from "../parts/rows";
+import { Details, Facts, Part, Progress, Row, Rows } from "../parts/rows";
 import { SourceRows } from "../parts/sources";
 import { ago, bytes } from "../parts/time";
 import { words } from "../words";
@@ -20,7 +21,7 @@ const LOOK_AGAIN_MS = 10_000;
 
 export function StatusPage() {
   const { health: said, shell } = words.value;
-  const found = useResource("health", askHealth, ["health"]);
+  const found = useResource("system", askSystem, ["health"]);
   useEvery(LOOK_AGAIN_MS, () => void found.refresh());
   const health = found.data.value;
   return (
@@ -28,11 +29,28 @@ export function StatusPage() {
       <PageHead title={shell.health} aside={health ? said.version(health.version) : ""} />
       {!health && (found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines />)}
       {health && <Whole health={health} />}
-      <Figures />
+      <div class="tiles">
+        {health && <Disks of={health.disks} />}
+        <BackupFigure />
+        <IntegrityFigure />
+        <LibraryFigure />
+        <QueueFigure />
+      </div>
       <DamagesPart />
+      {health && health.roles.length > 0 && <UnitsPart of={health.roles} />}
       <SourcesPart />
     </div>
   );
+}
+
+/** Without its database the house can only say how it is, not more. */
+async function askSystem(signal: AbortSignal): Promise<System> {
+  try {
+    return await api("GET /api/admin/system", { signal });
+  } catch (error) {
+    if (isAborted(error)) throw error;
+    return { ...(await askHealth(signal)), roles: [], disks: [] };
+  }
 }
 
 function Whole({ health }: { health: Health }) {
@@ -68,46 +86,48 @@ function Whole({ health }: { health: Health }) {
   );
 }
 
-function Figures() {
-  return (
-    <div class="tiles">
-      <Disks />
-      <BackupFigure />
-      <IntegrityFigure />
-      <LibraryFigure />
-      <QueueFigure />
-    </div>
-  );
-}
-
-interface Disk {
-  name: string;
-  path?: string;
-  total_bytes: number;
-  free_bytes: number;
-  days_left?: number | null;
-}
-
-/** An older server does not tell of its disks: then nothing stands here. */
-function Disks() {
+function Disks({ of }: { of: System["disks"] }) {
   const { health: said, locale } = words.value;
-  const found = useResource("disks", async (signal) => (await ask("/api/admin/disks", { credentials: "same-origin", signal })) as Disk[], ["health"]);
   return (
     <>
-      {(Array.isArray(found.data.value) ? found.data.value : []).map((disk) => {
+      {of.map((disk) => {
         const used = Math.round((1 - disk.free_bytes / Math.max(1, disk.total_bytes)) * 100);
         return (
-          <section key={disk.name} class="figure">
-            <h3>{said.disk(said.disks[disk.name] ?? disk.name)}</h3>
+          <section key={disk.what} class="figure" title={disk.path}>
+            <h3>
+              <span class={`lamp ${used >= 95 ? "bad" : used >= 85 ? "warn" : "good"}`} /> {said.disk(said.disks[disk.what] ?? disk.what)}
+            </h3>
             <strong>{said.free(bytes(disk.free_bytes, locale))}</strong>
             <Progress percent={used} label={said.full} />
             <p>
-              <Facts of={[said.of(bytes(disk.total_bytes, locale)), disk.days_left ? said.daysLeft(disk.days_left) : said.lasts]} />
+              <Facts of={[said.of(bytes(disk.total_bytes, locale)), disk.days_left ? said.daysLeft(disk.days_left) : null]} />
             </p>
           </section>
         );
       })}
     </>
+  );
+}
+
+/** Each process in its own words. */
+function UnitsPart({ of }: { of: System["roles"] }) {
+  const { health: said, locale } = words.value;
+  return (
+    <Part title={said.units} hint={said.unitsHint}>
+      <Rows label={said.units}>
+        {of.map((one) => (
+          <Row
+            key={`${one.unit} ${one.host} ${one.started_at}`}
+            icon="settings"
+            kind={one.is_alive ? "good" : "warn"}
+            title={said.parts[one.role] ?? one.role}
+            below={<Facts of={[one.unit, one.host, said.since(ago(one.started_at, locale)), !one.is_alive && said.lastSeen(ago(one.seen_at, locale))]} />}
+          >
+            {one.status && <p class="row-below">{one.status}</p>}
+          </Row>
+        ))}
+      </Rows>
+    </Part>
   );
 }
 
