@@ -5,7 +5,7 @@ import { api, ask } from "../api/client";
 import type { AlbumDetail, Import } from "../api/schema";
 import { useResource } from "../api/store";
 import { SourceBadge } from "../parts/badge";
-import { Failed, SkeletonLines } from "../parts/empty";
+import { SkeletonLines } from "../parts/empty";
 import { EvidenceList } from "../parts/evidence";
 import { Icon } from "../parts/icon";
 import { moment } from "../parts/time";
@@ -69,7 +69,7 @@ function Histories({ id }: { id: number }) {
     [`album:${id}`, "library"],
   );
   const tracks = found.data.value?.tracks;
-  if (!tracks) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines count={4} />;
+  if (!tracks) return found.error.value ? <p class="form-problem">{found.error.value.message}</p> : <SkeletonLines count={4} />;
   // Most albums came at once: then it is said once.
   const groups = groupsOf(tracks);
   return (

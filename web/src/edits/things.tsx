@@ -59,7 +59,9 @@ export function editTrack(track: TrackBrief, album: AlbumDetail): void {
   open.value = {
     title: words.value.edits.track,
     target: { kind: "track", id: track.id },
-    fields: fieldsOf(["title", "artist", "track_number", "disc_number"], ["track_number", "disc_number"]),
+    fields: fieldsOf(["title", "artist", "track_number", "disc_number"], ["track_number", "disc_number"]).map((field) =>
+      field.name === "artist" ? { ...field, label: words.value.edits.fields.artist_name ?? field.name } : field,
+    ),
     before: {
       title: track.title,
       artist: track.artist_name ?? album.artist_name,
