@@ -10,21 +10,7 @@ import { EvidenceList } from "../parts/evidence";
 import { Icon } from "../parts/icon";
 import { moment } from "../parts/time";
 import { words } from "../words";
-
-interface Provenance {
-  source: string;
-  source_url?: string | null;
-  requested_by?: string | null;
-  arrived_at: string;
-  program?: string | null;
-  program_version?: string | null;
-  is_replacement: boolean;
-}
-
-interface TrackHistory {
-  title: string;
-  history: Provenance[];
-}
+import { groupsOf, type Provenance, type TrackHistory } from "./discs";
 
 export function Origin({ album }: { album: AlbumDetail }) {
   const [isOpen, setOpen] = useState(false);
@@ -70,7 +56,6 @@ function Histories({ id }: { id: number }) {
   );
   const tracks = found.data.value?.tracks;
   if (!tracks) return found.error.value ? <p class="form-problem">{found.error.value.message}</p> : <SkeletonLines count={4} />;
-  // Most albums came at once: then it is said once.
   const groups = groupsOf(tracks);
   return (
     <ul class="histories">
@@ -88,18 +73,6 @@ function Histories({ id }: { id: number }) {
       ))}
     </ul>
   );
-}
-
-/** Tracks whose history reads the same. */
-export function groupsOf(tracks: TrackHistory[]): { of: Provenance[]; titles: string[] }[] {
-  const groups = new Map<string, { of: Provenance[]; titles: string[] }>();
-  for (const track of tracks) {
-    const key = JSON.stringify(track.history.map((p) => [p.source, p.source_url, p.requested_by, p.arrived_at.slice(0, 16), p.program]));
-    const group = groups.get(key) ?? { of: track.history, titles: [] };
-    group.titles.push(track.title);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
 }
 
 function Arrival({ one }: { one: Provenance }) {

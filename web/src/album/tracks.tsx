@@ -13,6 +13,7 @@ import { current, play, playablesOf } from "../player/queue";
 import { isPlaying, toggle } from "../player/sound";
 import { askToDelete } from "../trash/remove";
 import { words } from "../words";
+import { discsOf } from "./discs";
 
 export function TrackList({ album }: { album: AlbumDetail }) {
   const discs = discsOf(album.tracks);
@@ -33,12 +34,6 @@ export function TrackList({ album }: { album: AlbumDetail }) {
       ))}
     </div>
   );
-}
-
-export function discsOf(tracks: TrackBrief[]): { disc: number; tracks: TrackBrief[] }[] {
-  const discs = new Map<number, TrackBrief[]>();
-  for (const track of tracks) discs.set(track.disc_number, [...(discs.get(track.disc_number) ?? []), track]);
-  return [...discs].sort(([a], [b]) => a - b).map(([disc, of]) => ({ disc, tracks: of }));
 }
 
 function TrackRow({ track, album, hasBadge }: { track: TrackBrief; album: AlbumDetail; hasBadge: boolean }) {

@@ -7,18 +7,7 @@ import { say } from "../app/toasts";
 import { learnHeart, type Thing } from "../hearts/hearts";
 import { words } from "../words";
 import { type News, onNews } from "./live";
-
-/** The tags of everything that an event about the library touches. */
-export function tagsOf(news: News): string[] {
-  const tags = new Set(["library"]);
-  const { entity_type: kind, entity_id: id } = news;
-  if (typeof kind === "string" && typeof id === "number") tags.add(`${kind}:${id}`);
-  for (const [field, one] of [["album_ids", "album"], ["artist_ids", "artist"], ["track_ids", "track"]] as const) {
-    const ids = news[field];
-    if (Array.isArray(ids)) for (const each of ids) tags.add(`${one}:${String(each)}`);
-  }
-  return [...tags];
-}
+import { tagsOf } from "./tags";
 
 /** A heart of mine, set here or in another window. */
 function onHeart(news: News): boolean {
