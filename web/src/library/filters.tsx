@@ -1,12 +1,12 @@
 // Which albums, and in which order.
 
+import { api } from "../api/client";
+import { useResource } from "../api/store";
 import { put } from "../app/router";
 import { Icon } from "../parts/icon";
 import { Menu } from "../parts/menu";
 import { words } from "../words";
 import { type Asked, hasFilters, NO_FILTERS, SORTS, type Sort, SWITCHES } from "./asked";
-
-const SOURCES = ["import", "qobuz", "bandcamp", "lidarr", "youtube", "soundcloud", "url"];
 
 export function SortMenu({ asked, usual }: { asked: Asked; usual: Sort }) {
   const { library } = words.value;
@@ -23,16 +23,23 @@ export function SortMenu({ asked, usual }: { asked: Asked; usual: Sort }) {
   );
 }
 
+/** Only what would find something, or is on. */
 export function FilterBar({ asked }: { asked: Asked }) {
   const { library, sources } = words.value;
-  const sourceItems = [null, ...SOURCES].map((source) => ({
+  const there = useResource("overview", (signal) => api("GET /api/library", { signal }), ["library"]).data.value;
+  // The covers do not jump when it is known.
+  if (!there) return <div class="chips" aria-hidden="true" />;
+  const switches = SWITCHES.filter((name) => there.has[name] || asked.on.includes(name));
+  const from = there.sources;
+  if (switches.length === 0 && from.length < 2 && !hasFilters(asked)) return null;
+  const sourceItems = [null, ...from].map((source) => ({
     label: source === null ? library.anySource : (sources[source] ?? source),
     isChosen: asked.source === source,
     run: () => put({ source }),
   }));
   return (
     <div class="chips" role="group" aria-label={library.filter}>
-      {SWITCHES.map((name) => {
+      {switches.map((name) => {
         const isOn = asked.on.includes(name);
         return (
           <button key={name} type="button" class="chip" aria-pressed={isOn} onClick={() => put({ [name]: isOn ? null : "true" })}>
@@ -40,10 +47,12 @@ export function FilterBar({ asked }: { asked: Asked }) {
           </button>
         );
       })}
-      <Menu label={library.source} items={sourceItems} class={`chip ${asked.source ? "is-on" : ""}`} align="start">
-        {asked.source ? (sources[asked.source] ?? asked.source) : library.source}
-        <Icon name="down" size={14} />
-      </Menu>
+      {(from.length > 1 || asked.source) && (
+        <Menu label={library.source} items={sourceItems} class={`chip ${asked.source ? "is-on" : ""}`} align="start">
+          {asked.source ? (sources[asked.source] ?? asked.source) : library.source}
+          <Icon name="down" size={14} />
+        </Menu>
+      )}
       {hasFilters(asked) && (
         <button type="button" class="chip plain" onClick={() => put(NO_FILTERS)}>
           <Icon name="close" size={14} /> {library.clearFilters}

@@ -696,7 +696,7 @@ export const de: Words = {
       incomplete: "Unvollständig",
       hires: "Hi-Res",
       no_cover: "Ohne Cover",
-      recent: "In den letzten 30 Tagen hinzugefügt",
+      recent: "Zuletzt hinzugefügt",
     },
     source: "Quelle",
     anySource: "Jede Quelle",

@@ -687,7 +687,7 @@ export const en = {
       incomplete: "Incomplete",
       hires: "Hi-res",
       no_cover: "No cover",
-      recent: "Added in the last 30 days",
+      recent: "Recently added",
     },
     source: "Source",
     anySource: "Any source",
