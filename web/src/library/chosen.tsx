@@ -40,17 +40,17 @@ export function ChosenBar() {
         <Icon name="close" />
       </button>
       <strong aria-live="polite">{counts.chosen(ids.length)}</strong>
-      <button type="button" class="button small" onClick={() => void love(true)}>
+      <button type="button" class="button small" aria-label={hearts.putIn} onClick={() => void love(true)}>
         <Icon name="heart-full" size={16} /> <span class="wide-only">{hearts.putIn}</span>
       </button>
-      <button type="button" class="button small" onClick={() => void love(false)}>
+      <button type="button" class="button small" aria-label={hearts.takeOut} onClick={() => void love(false)}>
         <Icon name="heart" size={16} /> <span class="wide-only">{hearts.takeOut}</span>
       </button>
-      <button type="button" class="button small" onClick={() => editAlbums(ids)}>
+      <button type="button" class="button small" aria-label={words.value.edit} onClick={() => editAlbums(ids)}>
         <Icon name="edit" size={16} /> <span class="wide-only">{words.value.edit}</span>
       </button>
       {isAdmin.value && (
-        <button type="button" class="button small" onClick={() => askToDelete("album", ids, name, pickNone)}>
+        <button type="button" class="button small" aria-label={words.value.delete} onClick={() => askToDelete("album", ids, name, pickNone)}>
           <Icon name="trash" size={16} /> <span class="wide-only">{words.value.delete}</span>
         </button>
       )}

@@ -2,10 +2,12 @@
 
 const LONG_MS = 450;
 
+// Of the one finger: what is pressed is drawn anew meanwhile, with other properties.
+let timer: ReturnType<typeof setTimeout> | undefined;
+let isLong = false;
+
 /** For an element's properties: calls back after a long touch, and swallows the click that would follow. */
 export function longPress(callback: () => void) {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let isLong = false;
   const end = () => clearTimeout(timer);
   return {
     onTouchStart: () => {
