@@ -1,14 +1,17 @@
 // Who did what; and what was edited, with the way back.
 
+import { useState } from "preact/hooks";
 import { api } from "../api/client";
 import type { Activity, Edit } from "../api/schema";
+import { useResource } from "../api/store";
 import { put, query } from "../app/router";
 import { isAdmin } from "../app/session";
 import { Preview } from "../edits/preview";
 import { undo } from "../edits/save";
 import { Badge } from "../parts/badge";
-import { confirm } from "../parts/dialog";
+import { Dialog } from "../parts/dialog";
 import { Empty, Failed, SkeletonLines } from "../parts/empty";
+import { FormProblem } from "../parts/form";
 import { PageHead } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { Menu } from "../parts/menu";
@@ -141,8 +144,7 @@ function Edits() {
 function EditRow({ edit }: { edit: Edit }) {
   const { activity: said, counts, edits, house, locale, undo: undoWord } = words.value;
   const isDone = edit.state === "done";
-  const ask = () =>
-    confirm({ title: said.undoTitle, text: said.undoText(edit.title), does: undoWord, run: () => undo(edit.id) });
+  const [isAsking, setAsking] = useState(false);
   return (
     <Row
       icon={edit.undoes ? "refresh" : "edit"}
@@ -158,7 +160,7 @@ function EditRow({ edit }: { edit: Edit }) {
       below={<Facts of={[house.by(edit.username ?? house.theHouse), ago(edit.created_at, locale), edit.files > 0 && edits.files(counts.files(edit.files))]} />}
       tools={
         edit.can_undo && (
-          <button type="button" class="button small" aria-label={house.of(undoWord, edit.title)} onClick={ask}>
+          <button type="button" class="button small" aria-label={house.of(undoWord, edit.title)} onClick={() => setAsking(true)}>
             {undoWord}
           </button>
         )
@@ -169,6 +171,37 @@ function EditRow({ edit }: { edit: Edit }) {
         <summary>{said.changes}</summary>
         <Preview answer={{ status: edit.state, changes: edit.changes, notes: edit.notes }} />
       </details>
+      {isAsking && <UndoDialog edit={edit} close={() => setAsking(false)} />}
     </Row>
+  );
+}
+
+/** What would change back, before it does. */
+function UndoDialog({ edit, close }: { edit: Edit; close: () => void }) {
+  const { activity: said, cancel, undo: undoWord } = words.value;
+  const [isBusy, setBusy] = useState(false);
+  const found = useResource(`undo ${edit.id}`, (signal) => api("POST /api/edits/{id}/undo", { path: { id: edit.id }, query: { preview: true }, signal }), ["edits", "library"]);
+  const answer = found.data.value;
+  const run = async () => {
+    setBusy(true);
+    await undo(edit.id);
+    close();
+  };
+  const actions = (
+    <>
+      <button type="button" class="button" onClick={close}>
+        {cancel}
+      </button>
+      <button type="button" class="button primary" disabled={isBusy || !answer} onClick={() => void run()}>
+        {undoWord}
+      </button>
+    </>
+  );
+  return (
+    <Dialog title={said.undoTitle} onClose={close} actions={actions} isWide>
+      <p>{said.undoText(edit.title)}</p>
+      <FormProblem problem={found.error.value} />
+      {answer ? <Preview answer={answer} /> : !found.error.value && <SkeletonLines count={4} />}
+    </Dialog>
   );
 }

@@ -72,6 +72,21 @@ export type Notifications = { targets: Target[]; events: { name: string; meaning
 
 export type NewTarget = { kind: string; address: string; events?: string[] | null; is_enabled?: boolean | null };
 
+/** An artist that Lidarr knows. */
+export type LidarrArtist = { name: string; mbid: string; overview: string; genres: string[]; in_lidarr?: boolean };
+
+/** What Lidarr is fetching. */
+export type LidarrQueued = {
+  id: number;
+  title: string;
+  artist?: string | null;
+  album?: string | null;
+  status: string;
+  progress: number;
+  eta?: string | null;
+  error?: string | null;
+};
+
 /** How the machine is. */
 export type System = Health & {
   /** Every process that has given a sign of life lately. */
@@ -98,6 +113,9 @@ export interface Coming {
   "POST /api/downloads/{id}/cancel": Of<Id, Nothing, undefined, { id: number; status: string }>;
   "POST /api/downloads/{id}/retry": Of<Id, Nothing, { confirm_lossy?: boolean } | null, Download>;
   "DELETE /api/downloads/{id}": Of<Id, Nothing, undefined, { id: number; status: string }>;
+  "GET /api/lidarr/search": Of<Nothing, { q: string }, undefined, { results: LidarrArtist[] }>;
+  "POST /api/lidarr/artists": Of<Nothing, Nothing, { mbid: string; name: string; search_for_missing?: boolean }, { status: string; name: string }>;
+  "GET /api/lidarr/queue": Of<Nothing, Nothing, undefined, { items: LidarrQueued[] }>;
   "GET /api/admin/system": Of<Nothing, Nothing, undefined, System>;
   "POST /api/jobs/queues/{queue}/pause": Of<{ queue: string }, Nothing, undefined, { status: string }>;
   "POST /api/jobs/queues/{queue}/resume": Of<{ queue: string }, Nothing, undefined, { status: string }>;

@@ -16,6 +16,7 @@ import { kiloHertz } from "../parts/quality";
 import { Facts, Row, Rows } from "../parts/rows";
 import { clock } from "../parts/time";
 import { words } from "../words";
+import { LidarrArtists } from "./lidarr";
 import { InLibrary } from "./row";
 import { addressFrom, isAddress } from "./states";
 
@@ -124,13 +125,20 @@ export function useSources() {
   return useResource("sources", (signal) => api("GET /api/sources", { signal }), ["sources"]);
 }
 
-/** Searching Qobuz, when it is set up; else what to do about that. */
+/** Searching the sources that can be searched and are up; without one, what to do about that. */
 function Catalogue({ asked }: { asked: string }) {
   const { downloads: said } = words.value;
   const sources = useSources();
   if (!sources.data.value) return sources.error.value ? <Failed problem={sources.error.value} again={() => void sources.refresh()} /> : <SkeletonLines count={4} />;
+  const isUp = (name: string) => sources.data.value?.some((one) => one.name === name && one.state === "ok");
   const qobuz = sources.data.value.find((one) => one.name === "qobuz");
-  return qobuz?.state === "ok" ? <Albums asked={asked} /> : <NoSource qobuz={qobuz} said={said.noSource} />;
+  if (!isUp("qobuz") && !isUp("lidarr")) return <NoSource qobuz={qobuz} said={said.noSource} />;
+  return (
+    <>
+      {isUp("qobuz") && <Albums asked={asked} />}
+      {isUp("lidarr") && <LidarrArtists asked={asked} />}
+    </>
+  );
 }
 
 function NoSource({ qobuz, said }: { qobuz: Source | undefined; said: string }) {

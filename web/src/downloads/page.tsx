@@ -7,7 +7,8 @@ import { Empty, Failed, SkeletonLines } from "../parts/empty";
 import { PageHead } from "../parts/head";
 import { Part, Rows } from "../parts/rows";
 import { words } from "../words";
-import { AskBox } from "./ask";
+import { AskBox, useSources } from "./ask";
+import { LidarrQueue } from "./lidarr";
 import { DownloadRow } from "./row";
 import { isOver, isUnderWay } from "./states";
 
@@ -15,11 +16,13 @@ const MOST = 100;
 
 export function DownloadsPage() {
   const { downloads: said } = words.value;
+  const hasLidarr = useSources().data.value?.some((one) => one.name === "lidarr" && one.state === "ok");
   return (
     <div class="narrow">
       <PageHead title={said.title} />
       <AskBox />
       <Queue />
+      {hasLidarr && <LidarrQueue />}
     </div>
   );
 }

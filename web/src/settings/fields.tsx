@@ -1,6 +1,6 @@
 // Settings as a form: each by what it is, saved together, refused by name.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
 import type { Setting, SettingsChange } from "../api/schema";
 import { spoil } from "../api/store";
@@ -28,6 +28,8 @@ export function SettingsForm({ settings, hidden = [], test }: Props) {
   const { settings: said, house, save } = words.value;
   const [texts, setTexts] = useState<Record<string, string>>({});
   const { isBusy, problem, send } = useSend();
+  const values = settings.map(({ value }) => value).join();
+  useEffect(() => setTexts({}), [values]);
   const all = settings.map((setting) => ({ setting, ...shownOf(setting.value) }));
   const changed = all.filter(({ setting, text }) => texts[setting.name] !== undefined && texts[setting.name] !== text);
   const told = hidden.filter(({ name }) => texts[name]);
@@ -37,7 +39,8 @@ export function SettingsForm({ settings, hidden = [], test }: Props) {
     for (const { setting, kind } of changed) body[setting.name] = sentOf(kind, texts[setting.name] ?? "");
     for (const { name } of told) body[name] = texts[name];
     const { restart } = await api("PUT /api/settings", { body });
-    setTexts({});
+    // What goes in hidden is gone from the page at once; the rest stays until the answer has it.
+    setTexts(Object.fromEntries(Object.entries(texts).filter(([name]) => !told.some((one) => one.name === name))));
     spoil("settings", "sources");
     if (restart.length > 0) say(said.restart(restart.join(" ")));
     else say(house.saved, { kind: "good" });
