@@ -65,6 +65,8 @@ pub struct Asked {
     pub state: Option<String>,
     /// Asked for by this user.
     pub requested_by: Option<i64>,
+    /// Became this album, or part of it.
+    pub album_id: Option<i64>,
     /// Older than this one.
     pub before: Option<i64>,
     /// At most so many.
@@ -79,8 +81,9 @@ const LIST: &str = "select id, state, source_path, path, source, requested_by, s
         confidence, evidence, runner_up, enrichment, track_count, quality, album_id, job_id, reason, notes, created_at,
         finished_at
     from import
-    where ($1::text is null or state = $1) and ($2::bigint is null or requested_by = $2) and id < coalesce($3, 9223372036854775807)
-    order by id desc limit $4";
+    where ($1::text is null or state = $1) and ($2::bigint is null or requested_by = $2) and ($3::bigint is null or album_id = $3)
+        and id < coalesce($4, 9223372036854775807)
+    order by id desc limit $5";
 
 impl Shown {
     /// The one with this id.
@@ -94,8 +97,8 @@ impl Shown {
 
     /// The newest first.
     pub async fn list(client: &impl Sql, asked: &Asked) -> Result<Vec<Self>> {
-        let rows =
-            client.rows(LIST, &[&asked.state, &asked.requested_by, &asked.before, &asked.limit]).await?;
+        let Asked { state, requested_by, album_id, before, limit } = asked;
+        let rows = client.rows(LIST, &[state, requested_by, album_id, before, limit]).await?;
         Ok(rows.iter().map(Self::from).collect())
     }
 }

@@ -23,6 +23,8 @@ pub fn routes() -> OpenApiRouter<App> {
 struct Which {
     /// `waiting`, `planned`, …, `done`, `review`, `rejected`, `duplicate`, `failed`.
     state: Option<String>,
+    /// Those that became this album, or part of it; whoever sees the album may see why it was taken for that.
+    album_id: Option<i64>,
     /// Older than the import of this id.
     before: Option<i64>,
     /// At most so many.
@@ -45,8 +47,9 @@ async fn list_imports(
     if !(1..=200).contains(&which.limit) {
         return Err(Error::Parameter { field: "limit", message: "must be from 1 to 200".into() });
     }
-    let requested_by = (!user.is_admin).then_some(user.id);
-    let asked = Asked { state: which.state, requested_by, before: which.before, limit: which.limit };
+    let Which { state, album_id, before, limit } = which;
+    let requested_by = (!user.is_admin && album_id.is_none()).then_some(user.id);
+    let asked = Asked { state, requested_by, album_id, before, limit };
     Ok(Json(Shown::list(&app.db.get().await?, &asked).await?))
 }
 

@@ -46,6 +46,23 @@ async fn an_import_shows_its_evidence_to_admins_and_to_whoever_asked() {
 }
 
 #[tokio::test]
+async fn whoever_sees_an_album_sees_why_it_was_taken_for_that() {
+    let inbox = Inbox::new().await;
+    let (eve, _) = client(&inbox, "eve", false).await;
+    for (artist, title) in [("Ann", "Album"), ("Ben", "Other")] {
+        let name = format!("{artist} - {title} (1999)");
+        album(&inbox.folder(&name), artist, title, 1999, 2);
+        inbox.import(&name).await;
+    }
+    let album_id: i64 = inbox.town.value("select id from album where title = 'Album'").await;
+    let import_id: i64 = inbox.town.value("select id from import where suggested_artist = 'Ann'").await;
+    let told = eve.get(&format!("/api/import?album_id={album_id}")).await.expect(200);
+    assert_eq!((&told[0]["id"], told.as_array().unwrap().len()), (&json!(import_id), 1));
+    assert!(!told[0]["evidence"].as_array().unwrap().is_empty());
+    assert!(eve.get("/api/import?album_id=999999").await.expect(200).as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_folder_that_contradicts_its_tags_waits_with_both_readings_and_a_person_picks_one() {
     let inbox = Inbox::new().await;
     let (admin, admin_id) = client(&inbox, "root", true).await;
