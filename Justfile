@@ -110,6 +110,10 @@ web: web-packages
 web-check: web-packages
     cd web && npm run --silent check && npm run --silent test && node build.mjs
 
+# Make the pages' types anew from the API's document, after a change of the API
+web-types: build
+    "$CARGO_TARGET_DIR/{{ if program_profile == "dev" { "debug" } else { program_profile } }}/barbossa" gen openapi | node web/types.mjs -
+
 # What builds the pages lies in the cache folder, once for each lock file.
 [private]
 web-packages: setup

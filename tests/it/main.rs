@@ -40,6 +40,7 @@ mod metrics;
 mod migrations;
 mod notices;
 mod openid;
+mod pages;
 mod releases;
 mod reports;
 mod restore;

@@ -9,6 +9,7 @@ mod openapi;
 mod serve;
 mod stream;
 
+pub use openapi::document;
 pub use serve::{Limits, Server};
 
 use std::os::unix::fs::FileTypeExt;

@@ -82,7 +82,7 @@ impl Modify for Schemes {
 }
 
 /// The whole document, as it is served.
-pub(super) fn document() -> Value {
+pub fn document() -> Value {
     let document = super::routes().into_openapi();
     let mut document = serde_json::to_value(document).expect("it has only texts for keys");
     complete(&mut document);

@@ -555,4 +555,6 @@ pub enum Gen {
         /// Where to
         dir: PathBuf,
     },
+    /// The API's OpenAPI document, as it is served
+    Openapi,
 }

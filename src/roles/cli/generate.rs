@@ -1,6 +1,8 @@
-//! `barbossa gen`: manual pages and completions, at the building of the package.
+//! `barbossa gen`: manual pages and completions, at the building of the package; the API's document, for the types of the
+//! pages.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,11 +12,13 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use super::args::{Cli, Gen};
 use super::exit::Status;
 use crate::config::{KEYS, SECRETS};
+use crate::roles::api;
 
 pub fn run(command: &Gen) -> anyhow::Result<Status> {
     match command {
         Gen::Man { dir } => manuals(dir).with_context(|| dir.display().to_string()),
         Gen::Completions { dir } => completions(dir).with_context(|| dir.display().to_string()),
+        Gen::Openapi => openapi(),
     }
 }
 
@@ -35,6 +39,11 @@ fn completions(dir: &Path) -> anyhow::Result<Status> {
         shell.write_registration("COMPLETE", "barbossa", "barbossa", "barbossa", &mut script)?;
         std::fs::write(dir.join(file), script)?;
     }
+    Ok(Status::Done)
+}
+
+fn openapi() -> anyhow::Result<Status> {
+    std::io::stdout().write_all(api::document().to_string().as_bytes())?;
     Ok(Status::Done)
 }
 
