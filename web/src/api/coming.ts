@@ -72,6 +72,10 @@ export type Notifications = { targets: Target[]; events: { name: string; meaning
 
 export type NewTarget = { kind: string; address: string; events?: string[] | null; is_enabled?: boolean | null };
 
+export type CatalogueArtist = { id: string; name: string; album_count: number; image_small?: string | null };
+
+export type CatalogueTrack = { id: string; title: string; track_number: number; duration?: number | null };
+
 /** An artist that Lidarr knows. */
 export type LidarrArtist = { name: string; mbid: string; overview: string; genres: string[]; in_lidarr?: boolean };
 
@@ -119,7 +123,9 @@ export interface Coming {
   "GET /api/admin/system": Of<Nothing, Nothing, undefined, System>;
   "POST /api/jobs/queues/{queue}/pause": Of<{ queue: string }, Nothing, undefined, { status: string }>;
   "POST /api/jobs/queues/{queue}/resume": Of<{ queue: string }, Nothing, undefined, { status: string }>;
-  "GET /api/qobuz/search": Of<Nothing, { q: string; type?: string; limit?: number }, undefined, { albums: CatalogueAlbum[] }>;
+  "GET /api/qobuz/search": Of<Nothing, { q: string; type?: string; limit?: number }, undefined, { albums: CatalogueAlbum[]; artists: CatalogueArtist[] }>;
+  "GET /api/qobuz/artist/{artist}": Of<{ artist: string }, Nothing, undefined, CatalogueArtist & { albums: CatalogueAlbum[] }>;
+  "GET /api/qobuz/album/{album}": Of<{ album: string }, Nothing, undefined, CatalogueAlbum & { tracks: CatalogueTrack[] }>;
   "GET /api/me/notifications": Of<Nothing, Nothing, undefined, Notifications>;
   "POST /api/me/notifications": Of<Nothing, Nothing, NewTarget, Target>;
   "PUT /api/me/notifications/{id}": Of<Id, Nothing, NewTarget, Target>;

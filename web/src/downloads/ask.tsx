@@ -2,25 +2,22 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { AddressInfo, CatalogueAlbum, Download } from "../api/coming";
+import type { AddressInfo, Download } from "../api/coming";
 import type { Source } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { put, query } from "../app/router";
 import { isAdmin } from "../app/session";
-import { say, sayProblem } from "../app/toasts";
+import { say } from "../app/toasts";
 import { Badge, SourceBadge } from "../parts/badge";
 import { Failed, SkeletonLines } from "../parts/empty";
-import { FormProblem, SelectField, Switch, useSend } from "../parts/form";
+import { FormProblem, Switch, useSend } from "../parts/form";
 import { Icon } from "../parts/icon";
-import { kiloHertz } from "../parts/quality";
-import { Facts, Row, Rows } from "../parts/rows";
+import { Facts } from "../parts/rows";
 import { clock } from "../parts/time";
 import { words } from "../words";
 import { LidarrArtists } from "./lidarr";
-import { InLibrary } from "./row";
+import { QobuzSearch } from "./qobuz";
 import { addressFrom, isAddress } from "./states";
-
-const MOST = 20;
 
 export function AskBox() {
   const { downloads: said } = words.value;
@@ -114,7 +111,7 @@ function AddressFound({ info, address, done }: { info: AddressInfo; address: str
   );
 }
 
-function queued(download: Download): void {
+export function queued(download: Download): void {
   const { downloads: said } = words.value;
   spoil("downloads");
   if (download.status === "duplicate") say(said.isThere);
@@ -135,7 +132,7 @@ function Catalogue({ asked }: { asked: string }) {
   if (!isUp("qobuz") && !isUp("lidarr")) return <NoSource qobuz={qobuz} said={said.noSource} />;
   return (
     <>
-      {isUp("qobuz") && <Albums asked={asked} />}
+      {isUp("qobuz") && <QobuzSearch asked={asked} />}
       {isUp("lidarr") && <LidarrArtists asked={asked} />}
     </>
   );
@@ -153,60 +150,5 @@ function NoSource({ qobuz, said }: { qobuz: Source | undefined; said: string }) 
         </p>
       )}
     </div>
-  );
-}
-
-function Albums({ asked }: { asked: string }) {
-  const { downloads: said } = words.value;
-  const [quality, setQuality] = useState("4");
-  const found = useResource(
-    `qobuz ${asked}`,
-    async (signal) => (await api("GET /api/qobuz/search", { query: { q: asked, type: "album", limit: MOST }, signal })).albums,
-    ["library"],
-  );
-  const albums = found.data.value;
-  if (found.error.value && !albums) return <Failed problem={found.error.value} again={() => void found.refresh()} />;
-  if (!albums) return <SkeletonLines count={6} />;
-  if (albums.length === 0) return <p class="muted">{said.nothing(asked)}</p>;
-  return (
-    <>
-      <SelectField label={said.quality} value={quality} set={setQuality} options={said.qualities.map((name, n) => [String(n), name] as const)} />
-      <Rows label={said.found}>
-        {albums.map((album) => (
-          <FoundAlbum key={album.id} album={album} quality={Number(quality)} />
-        ))}
-      </Rows>
-    </>
-  );
-}
-
-function FoundAlbum({ album, quality }: { album: CatalogueAlbum; quality: number }) {
-  const { downloads: said, counts } = words.value;
-  const [isAsked, setAsked] = useState(false);
-  const fetchIt = async () => {
-    setAsked(true);
-    try {
-      queued(await api("POST /api/downloads/qobuz", { body: { url: album.url, quality, search_type: "album" } }));
-    } catch (error) {
-      setAsked(false);
-      sayProblem(error);
-    }
-  };
-  const sound = album.maximum_bit_depth && album.maximum_sampling_rate ? `${album.maximum_bit_depth}/${kiloHertz(album.maximum_sampling_rate * 1000)}` : "";
-  return (
-    <Row
-      picture={album.artwork_small ? <img src={album.artwork_small} alt="" width={40} height={40} loading="lazy" referrerpolicy="no-referrer" /> : <Icon name="album" />}
-      title={
-        <>
-          {album.title} {album.in_library && <InLibrary id={album.local_album_id} />}
-        </>
-      }
-      below={<Facts of={[album.artist_name, album.year, counts.tracks(album.track_count ?? 0), sound]} />}
-      tools={
-        <button type="button" class="button small" disabled={isAsked} aria-label={words.value.house.of(said.fetch, album.title)} onClick={() => void fetchIt()}>
-          <Icon name={isAsked ? "check" : "download"} size={16} /> {said.fetch}
-        </button>
-      }
-    />
   );
 }
