@@ -23,7 +23,7 @@ import { Origin } from "./origin";
 import { AlbumSkeleton } from "./skeleton";
 import { TrackList } from "./tracks";
 
-export function useAlbum(id: number) {
+function useAlbum(id: number) {
   return useResource(
     `album ${id}`,
     async (signal) => {

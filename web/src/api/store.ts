@@ -68,7 +68,7 @@ const kept = new Map<string, Resource<unknown>>();
 const listeners = new Set<(isSpoiled: (tags: readonly string[]) => boolean) => void>();
 
 /** The resource of this key, made if it is not there. */
-export function resource<T>(key: string, load: (signal: AbortSignal) => Promise<T>, tags: readonly string[]): Resource<T> {
+function resource<T>(key: string, load: (signal: AbortSignal) => Promise<T>, tags: readonly string[]): Resource<T> {
   const known = kept.get(key) as Resource<T> | undefined;
   if (known) {
     kept.delete(key);

@@ -13,7 +13,7 @@ type Sitter = "album" | "artist";
 const KINDS = ["image/jpeg", "image/png", "image/webp"];
 const MOST_BYTES = 10 << 20;
 
-export async function replacePicture(sitter: Sitter, id: number, file: File): Promise<void> {
+async function replacePicture(sitter: Sitter, id: number, file: File): Promise<void> {
   const { picture } = words.value;
   if (!KINDS.includes(file.type)) return say(picture.wrongKind, { kind: "bad" });
   if (file.size > MOST_BYTES) return say(picture.tooLarge, { kind: "bad" });
