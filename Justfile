@@ -204,9 +204,29 @@ lintian: build web
 repository DIR: build web
     {{ package }} repository {{ quote(DIR) }}
 
+# The same, kept: DIR is made, or this version is added beside the earlier ones that it has (BARBOSSA_PROFILE=dist for others)
+apt-repo DIR: build
+    {{ package }} apt-repo {{ quote(DIR) }}
+
+# Upgrade from each earlier version in the repository DIR to this one, with a family's data in it
+test-upgrades DIR: build
+    BARBOSSA_REPOSITORY={{ quote(DIR) }} {{ python }} -m pytest -p no:cacheprovider tests/machine/test_earlier_versions.py
+
+# Two builds of the package around the built program, in two places: the same bytes?
+reproducible: build
+    {{ package }} reproducible
+
+# The package as users get it: from vendored crates, by Debian's own compiler, without a network, twice, the same bytes (half an hour)
+release: setup
+    {{ package }} release
+
 # The machine tests: a booted Debian 13 with `apt install barbossa` (NAME picks some)
 test-machine *NAME: build web
     {{ python }} -m pytest -p no:cacheprovider tests/machine {{ if NAME == "" { "" } else { "-k " + quote(NAME) } }}
+
+# The faults at full length: a thousand jobs under kills, the shipped watchdogs, ten power cuts, half a minute of load on each upgrade
+faults *NAME="test_faults or test_upgrade": build
+    BARBOSSA_LONG=1 {{ python }} -m pytest -p no:cacheprovider tests/machine -k {{ quote(NAME) }}
 
 # Everything, cheap first: fmt, clippy, docs, unit and integration tests, units, lintian, machine tests
 test: setup

@@ -234,6 +234,13 @@ class Machine:
         else:
             shutil.copy(source, target)
 
+    def put_text(self, inside: str, text: str, mode: int = 0o644) -> None:
+        """Write a file inside, owned by root."""
+        target = self.path(inside)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+
     def get(self, inside: str, target: Path) -> None:
         """Copy a file out."""
         shutil.copy(self.path(inside), target)

@@ -4,7 +4,8 @@
 Built and judged inside the cached Debian 13 tree, so the machine of the developer may be another Debian. What was made
 is kept under a hash of what went into it, and not made twice.
 
-    package.py deb|lintian|units|repository OUT_DIR
+    package.py deb|lintian|units|reproducible|repository OUT_DIR|apt-repo OUT_DIR
+    package.py release      as users get it: from vendored crates, without a network, twice, the same bytes
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -75,8 +77,14 @@ def _build(layers: list, made_dir: Path) -> None:
     partial = made_dir.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    _build_at("/srv/build/barbossa", layers, partial, time.time())
+    partial.rename(made_dir)
+
+
+def _build_at(place: str, layers: list, out_dir: Path, built_at: float, umask: str = "022") -> None:
+    """Build in the folder `place` of the tree, as of the time `built_at`; what is made goes to `out_dir`."""
     with trees.overlay(layers) as root:
-        source = root / "srv/build/barbossa"
+        source = root / place.lstrip("/")
         for name in source_files():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(CHECKOUT / name, source / name, follow_symlinks=False)
@@ -85,20 +93,74 @@ def _build(layers: list, made_dir: Path) -> None:
         version = released.split("(", 1)[1].split(")", 1)[0]
         signature = next(line for line in released.splitlines() if line.startswith(" -- "))
         who = signature.removeprefix(" -- ").split(">")[0] + ">"
-        now = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
-        built = time.strftime("%Y%m%d%H%M%S", time.gmtime())
+        now = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(built_at))
+        built = time.strftime("%Y%m%d%H%M%S", time.gmtime(built_at))
         changelog.write_text(
             f"barbossa ({version}~dev{built}) UNRELEASED; urgency=medium\n\n  * Built from a checkout.\n\n -- {who}  {now}\n\n{released}"
         )
-        shutil.copy(binary(), root / "srv/build/binary")
-        shutil.copytree(pages(), root / "srv/build/web")
-        prebuilt = "BARBOSSA_BINARY=/srv/build/binary BARBOSSA_WEB=/srv/build/web"
-        _say_on_failure(
-            trees.inside(root, ["sh", "-euc", f"cd /srv/build/barbossa && {prebuilt} dpkg-buildpackage -b -us -uc -d -nc"])
-        )
-        for made in (root / "srv/build").glob("barbossa_*"):
-            shutil.copy(made, partial)
-    partial.rename(made_dir)
+        shutil.copy(binary(), source.parent / "binary")
+        shutil.copytree(pages(), source.parent / "web")
+        prebuilt = "BARBOSSA_BINARY=$(dirname $PWD)/binary BARBOSSA_WEB=$(dirname $PWD)/web"
+        script = f"umask {umask} && cd {place} && {prebuilt} dpkg-buildpackage -b -us -uc -d -nc"
+        _say_on_failure(trees.inside(root, ["sh", "-euc", script]))
+        for made in source.parent.glob("barbossa_*"):
+            shutil.copy(made, out_dir)
+
+
+def reproducible() -> int:
+    """Two builds of the package around the built program, in two places, under two umasks: the same bytes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        built_at, made = time.time(), []
+        for number, (place, umask) in enumerate((("/srv/build/barbossa", "022"), ("/var/tmp/elsewhere/a-longer-path/source", "027"))):
+            out_dir = Path(scratch) / str(number)
+            out_dir.mkdir()
+            _build_at(place, trees.build_tree(), out_dir, built_at, umask)
+            made += out_dir.glob("*.deb")
+        return same_bytes("package", made)
+
+
+def same_bytes(what: str, made: list) -> int:
+    """Whether two builds are one; says it as the other judgements do."""
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in made]
+    for path, checksum in zip(made, sums):
+        print(f"{checksum}  {path.name}")
+    is_same = len(sums) == 2 and sums[0] == sums[1]
+    print(f"reproducible {what}: {int(is_same)} passed, {int(not is_same)} failed")
+    return int(not is_same)
+
+
+def release() -> int:
+    """The package as users get it: the whole source with its crates in vendor/, Debian's own compiler, no network; built twice."""
+    crates = trees.cache_dir() / "vendored" / hashlib.sha256((CHECKOUT / "Cargo.lock").read_bytes()).hexdigest()[:16]
+    with trees.locked("vendored"):
+        if not crates.is_dir():
+            partial = crates.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            _say_on_failure(["cargo", "vendor", "--quiet", "--locked", f"--manifest-path={CHECKOUT}/Cargo.toml", partial])
+            partial.rename(crates)
+    out_dir = trees.cache_dir() / "release"
+    shutil.rmtree(out_dir, ignore_errors=True)
+    made = []
+    for place in ("/srv/build/barbossa", "/var/tmp/elsewhere/a-longer-path/source"):
+        trees.say(f"building in {place}, without a network")
+        with trees.overlay(trees.compiler_tree()) as root:
+            source = root / place.lstrip("/")
+            for name in source_files(["."]):
+                (source / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(CHECKOUT / name, source / name, follow_symlinks=False)
+            shutil.copytree(crates, source / "vendor")
+            # What npm installs has no place in the source: the pages arrive built, by their lock file.
+            shutil.copytree(pages(), source.parent / "web")
+            options = f"CARGO_INCREMENTAL=0 BARBOSSA_PROFILE={os.environ.get('BARBOSSA_PROFILE', 'dist')} BARBOSSA_WEB=$(dirname $PWD)/web"
+            script = f"cd {place} && {options} dpkg-buildpackage -b -us -uc -d"
+            _say_on_failure(trees.inside(root, ["sh", "-euc", script], has_network=False))
+            folder = out_dir / str(len(made))
+            folder.mkdir(parents=True)
+            for found in source.parent.glob("barbossa_*"):
+                shutil.copy(found, folder)
+            made += folder.glob("*.deb")
+    return same_bytes("release", made)
 
 
 def _forget_old(packages_dir: Path, kept: int = 8) -> None:
@@ -159,6 +221,16 @@ def repository(packages: list, out_dir: Path, seen_as: str | None = None) -> Non
         shutil.rmtree(scratch)
 
 
+def apt_repo(out_dir: Path) -> None:
+    """Add this version to the signed repository in `out_dir`, beside the earlier ones that it has."""
+    made = deb()
+    earlier = [path for path in out_dir.glob("pool/main/*.deb") if not path.name.startswith(f"barbossa_{version_of(made)}_")]
+    neighbours = {path.name: path for path in [*earlier, *dependencies(made).glob("*.deb")]}
+    repository([made, *neighbours.values()], out_dir)
+    versions = sorted(path.name.split("_")[1] for path in out_dir.glob("pool/main/barbossa_*.deb"))
+    print(f"{out_dir}: {', '.join(versions)}; {out_dir}/barbossa.sources is for /etc/apt/sources.list.d/")
+
+
 def variant(package: Path, version: str, out_dir: Path, change=None) -> Path:
     """The same package under another version, after `change(root)` has had its way with its files: an upgrade to test with."""
     root = out_dir / f"variant-{version}"
@@ -181,7 +253,10 @@ def version_of(package: Path) -> str:
 
 
 def lintian() -> int:
-    """lintian's judgement; nothing is left unsaid and nothing is forgiven."""
+    """lintian's judgement; nothing is left unsaid and nothing is forgiven. And whether the licences of all crates are named."""
+    if subprocess.run([CHECKOUT / "packaging/crate-licences"]).returncode != 0:
+        print("lintian: 0 passed, 1 failed")
+        return 1
     made = deb()
     with trees.overlay(trees.build_tree()) as root:
         shutil.copytree(made.parent, root / "srv/package")
@@ -246,11 +321,17 @@ def main(arguments: list) -> int:
             return lintian()
         case ["units"]:
             return units()
+        case ["reproducible"]:
+            return reproducible()
+        case ["release"]:
+            return release()
+        case ["apt-repo", out_dir]:
+            apt_repo(Path(out_dir).resolve())
         case ["repository", out_dir]:
             made = deb()
             repository([made, *dependencies(made).glob("*.deb")], Path(out_dir))
         case _:
-            print(__doc__.strip().splitlines()[-1].strip(), file=sys.stderr)
+            print(*__doc__.strip().splitlines()[-2:], sep="\n", file=sys.stderr)
             return 2
     return 0
 

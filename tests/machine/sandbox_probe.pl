@@ -52,6 +52,18 @@ if (opendir my $credentials, $ENV{CREDENTIALS_DIRECTORY} // '/nonexistent') {
     print 'credentials ', join(',', sort grep { !/^\./ } readdir $credentials), "\n";
 }
 
+# PostgreSQL by who one is, without a password: its start-up message (protocol 3.0), and what it answers.
+my $database = '/run/postgresql/.s.PGSQL.5432';
+my $door;
+if (-S $database && socket($door, AF_UNIX, SOCK_STREAM, 0) && connect($door, pack_sockaddr_un($database))) {
+    my $who = getpwuid $>;
+    my $asked = pack('N', 196608) . "user\0$who\0database\0" . ($who eq 'barbossa' ? 'barbossa' : 'postgres') . "\0\0";
+    syswrite $door, pack('N', 4 + length $asked) . $asked;
+    sysread $door, my $answer, 9;
+    # 'R' with a zero: let in.
+    print "login $who ", ($answer eq pack('aNN', 'R', 8, 0) ? 'let-in' : 'refused'), "\n";
+}
+
 # A staged file must reach the library by rename and by link: one mount.
 my $music = '/var/lib/barbossa/music';
 if (open my $staged, '>', "$music/downloads/.sandbox-probe") {

@@ -21,6 +21,7 @@ BASE_PACKAGES = [
 ]
 # debhelper builds the package, lintian judges it (man-db lets it read the manual pages), and redis-server is there
 # because `systemd-analyze verify` wants to see what a unit starts.
+COMPILER_PACKAGES = ["cargo", "rustc", "gcc", "libc6-dev"]
 BUILD_PACKAGES = ["debhelper", "dpkg-dev", "fakeroot", "lintian", "man-db", "redis-server", "postgresql-client"]
 
 
@@ -76,24 +77,34 @@ def base_tree() -> Path:
 
 def build_tree() -> list:
     """The layers of the tree with the build tools, topmost first, made if absent."""
-    base = base_tree()
-    layer = cache_dir() / "trees" / f"build-{_recipe_hash(base.name, BUILD_PACKAGES)}"
-    with locked("build-tree"):
+    return _with_packages("build", [base_tree()], "debhelper and lintian", BUILD_PACKAGES)
+
+
+def compiler_tree() -> list:
+    """The same with Debian's own Rust, which is new enough in trixie-backports."""
+    backports = "sed -n 's/^deb \\(.*\\) trixie main.*/deb \\1 trixie-backports main/p' /etc/apt/sources.list >/etc/apt/sources.list.d/backports.list"
+    return _with_packages("compiler", build_tree(), "cargo and rustc", ["-t", "trixie-backports", *COMPILER_PACKAGES], backports)
+
+
+def _with_packages(name: str, below: list, what: str, packages: list, before: str = "true") -> list:
+    """The layers of a tree with more packages on top, made if absent."""
+    layer = cache_dir() / "trees" / f"{name}-{_recipe_hash(below[0].name, packages)}"
+    with locked(f"{name}-tree"):
         if not layer.is_dir():
             partial = layer.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            say("adding debhelper and lintian to it (once)")
-            with overlay([base], upper=partial) as root:
+            say(f"adding {what} to it (once)")
+            with overlay(below, upper=partial) as root:
                 # Services of the tree are tools here: none may start.
                 (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
                 (root / "usr/sbin/policy-rc.d").chmod(0o755)
                 _logged(
-                    inside(root, ["sh", "-euc", "apt-get -q update && apt-get -q install -y --no-install-recommends " + " ".join(BUILD_PACKAGES)]),
+                    inside(root, ["sh", "-euc", f"{before} && apt-get -q update && apt-get -q install -y --no-install-recommends {' '.join(packages)}"]),
                     layer.with_suffix(".log"),
                 )
             partial.rename(layer)
-    return [layer, base]
+    return [layer, *below]
 
 
 @contextlib.contextmanager
@@ -113,13 +124,15 @@ def overlay(layers: list, upper: Path | None = None):
         shutil.rmtree(scratch)
 
 
-def inside(root: Path, argv: list, binds: dict | None = None, read_only_binds: dict | None = None) -> list:
-    """The command line that runs `argv` in `root` as in a chroot, with its own /proc and /dev and the host's network."""
+def inside(root: Path, argv: list, binds: dict | None = None, read_only_binds: dict | None = None, has_network: bool = True) -> list:
+    """The command line that runs `argv` in `root` as in a chroot, with its own /proc and /dev and the host's network (or none)."""
     nspawn = [
         "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2", "--console=pipe",
         "--resolv-conf=copy-host", "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8",
         f"--directory={root}", f"--machine=barbossa-{root.parent.name}",
     ]
+    if not has_network:
+        nspawn.append("--private-network")
     nspawn += [f"--bind={host}:{there}" for host, there in (binds or {}).items()]
     nspawn += [f"--bind-ro={host}:{there}" for host, there in (read_only_binds or {}).items()]
     return [*nspawn, "--", *map(str, argv)]

@@ -126,6 +126,9 @@ pub enum Command {
     Status(Output),
     /// Try everything that has to work, and say what does not
     Doctor(Output),
+    /// Of `doctor`: what is tried within the worker's view
+    #[command(hide = true)]
+    DoctorMusic,
     /// The version of this program and of its schema
     Version(Output),
     /// Of `restore`: what the service's user does

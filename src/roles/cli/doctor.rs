@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::args::Output;
 use super::desk;
+use super::doctor_music::{self, Tried, Views};
 use super::exit::Status;
 use super::host;
 use super::terminal::{bytes, print, print_json, span, table};
@@ -64,8 +65,10 @@ pub fn run(output: Output) -> anyhow::Result<Status> {
     let mut findings = vec![finding("settings", settings(&loaded))];
     if !loaded.problems.has_errors() {
         let found = &mut findings;
+        // Before root's rights are given away.
+        let views = doctor_music::look(&loaded.settings);
         desk::with_app(|app| async move {
-            found.extend(examine(&app).await);
+            found.extend(examine(&app, views).await);
             Ok(Status::Done)
         })?;
     }
@@ -86,13 +89,13 @@ pub fn run(output: Output) -> anyhow::Result<Status> {
     Ok(if is_bad { Status::Failed } else { Status::Done })
 }
 
-async fn examine(app: &App) -> Vec<Finding> {
+async fn examine(app: &App, views: Views) -> Vec<Finding> {
     vec![
         finding("database", database(app).await),
         finding("redis", redis(app).await),
-        finding("music", music(app).await),
+        finding("music", music(app, views.worker).await),
         finding("space", space(app.music())),
-        finding("nginx", nginx(Path::new(NGINX_SNIPPET), app.music())),
+        finding("nginx", nginx(Path::new(NGINX_SNIPPET), app.music(), views.nginx)),
         finding("api", api()),
         finding("roles", roles(app).await),
         finding("backup", backup(app).await),
@@ -141,42 +144,29 @@ async fn redis(app: &App) -> Found {
     doubtful("does not answer; live updates are slow: systemctl status barbossa-redis")
 }
 
-/// The marker, and what the worker does all day: a file on the disk for good, a second name for it in another folder, a rename.
-async fn music(app: &App) -> Found {
+/// As the worker sees it, where it runs and root asks; else as this process does.
+async fn music(app: &App, seen_by_worker: Option<Tried>) -> Found {
     let music = app.music();
+    let (who, tried) = match seen_by_worker {
+        Some(tried) => (" for the worker", tried),
+        None => ("", doctor_music::try_all(music)),
+    };
     let expected =
         async { Ok::<uuid::Uuid, crate::error::Error>(app.db.get().await?.row(LIBRARY, &[]).await?.get(0)) };
-    match (files::read_marker(music), expected.await) {
-        (Err(error), _) => return bad(format!("{}: {error}", music.display())),
+    match (tried, expected.await) {
+        (Err(error), _) => bad(format!(
+            "{}: {error}\nchown barbossa:barbossa '{}' and chmod 2775 on it let the worker in",
+            music.display(),
+            music.display()
+        )),
         (Ok(None), _) => {
-            return bad(format!(
-                "no marker in {}: is its disk mounted? Has the worker run yet?",
-                music.display()
-            ));
+            bad(format!("no marker in {}: is its disk mounted? Has the worker run yet?", music.display()))
         }
         (Ok(Some(there)), Ok(expected)) if there != expected => {
-            return bad(format!("the marker in {} is that of another library", music.display()));
+            bad(format!("the marker in {} is that of another library", music.display()))
         }
-        _ => {}
+        _ => Ok(format!("{}: files, links, renames and fsync work{who}", music.display())),
     }
-    match try_links(music) {
-        Ok(()) => Ok(format!("{}: files, links, renames and fsync work", music.display())),
-        Err(error) => bad(format!("{}: {error}", music.display())),
-    }
-}
-
-fn try_links(music: &Path) -> std::io::Result<()> {
-    let source = tempfile::Builder::new().prefix(".doctor-").tempfile_in(music.join("import"))?;
-    source.as_file().sync_all()?;
-    let targets = ["artists", "users"]
-        .map(|folder| tempfile::Builder::new().prefix(".doctor-").tempdir_in(music.join(folder)));
-    for target in targets {
-        let target = target?;
-        let link = target.path().join("link");
-        files::link_noreplace(source.path(), &link)?;
-        files::rename_noreplace(&link, &target.path().join("renamed"))?;
-    }
-    Ok(())
 }
 
 fn space(music: &Path) -> Found {
@@ -188,13 +178,17 @@ fn space(music: &Path) -> Found {
 }
 
 /// nginx sends audio and covers itself, so it has to know the same folder.
-fn nginx(snippet: &Path, music: &Path) -> Found {
+fn nginx(snippet: &Path, music: &Path, may_read: Option<bool>) -> Found {
     let Ok(text) = std::fs::read_to_string(snippet) else {
         return doubtful(format!("{} cannot be read", snippet.display()));
     };
     let alias = text.lines().find_map(|l| l.trim().strip_prefix("alias")?.trim().strip_suffix(';'));
     let alias = alias.map(|a| a.trim_matches('"').trim_end_matches('/'));
     match alias {
+        Some(alias) if Path::new(alias) == music && may_read == Some(false) => bad(format!(
+            "www-data may not enter {}, so covers and audio are not served: setfacl -m u:www-data:x on each closed folder above it (apt install acl)",
+            music.display()
+        )),
         Some(alias) if Path::new(alias) == music => Ok("serves the same music folder".to_owned()),
         Some(alias) => {
             bad(format!("serves {alias} instead: barbossa setup music-path '{}'", music.display()))
@@ -353,25 +347,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let snippet = dir.path().join("barbossa-music.conf");
         std::fs::write(&snippet, "# comment\nalias /srv/music/;\n").unwrap();
-        assert!(nginx(&snippet, Path::new("/srv/music")).is_ok());
-        assert!(matches!(nginx(&snippet, Path::new("/srv/other")), Err((Verdict::Bad, _))));
+        assert!(nginx(&snippet, Path::new("/srv/music"), Some(true)).is_ok());
+        assert!(matches!(nginx(&snippet, Path::new("/srv/music"), Some(false)), Err((Verdict::Bad, _))));
+        assert!(matches!(nginx(&snippet, Path::new("/srv/other"), None), Err((Verdict::Bad, _))));
         std::fs::write(&snippet, "alias \"/srv/my music/\";\n").unwrap();
-        assert!(nginx(&snippet, Path::new("/srv/my music")).is_ok());
-    }
-
-    #[test]
-    fn folders_that_cannot_be_linked_into_are_found() {
-        let dir = tempfile::tempdir().unwrap();
-        for folder in ["import", "artists", "users"] {
-            std::fs::create_dir(dir.path().join(folder)).unwrap();
-        }
-        try_links(dir.path()).unwrap();
-        std::fs::remove_dir(dir.path().join("users")).unwrap();
-        assert!(try_links(dir.path()).is_err());
-        assert_eq!(
-            std::fs::read_dir(dir.path().join("artists")).unwrap().count(),
-            0,
-            "something was left behind"
-        );
+        assert!(nginx(&snippet, Path::new("/srv/my music"), None).is_ok());
     }
 }

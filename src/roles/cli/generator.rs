@@ -34,8 +34,9 @@ const MUSIC: &[(&str, Use)] = &[
     ("barbossa-backup.service", Use::Reads),
     ("barbossa-restore-drill.service", Use::Reads),
 ];
-/// The unit that writes exports.
+/// The unit that writes exports, and the one that looks whether their drive is there.
 const EXPORTS: &str = "barbossa-worker.service";
+const EXPORTS_ASKED: &str = "barbossa-api.service";
 /// The unit that only reads backups.
 const DRILL: &str = "barbossa-restore-drill.service";
 const BACKUPS: &[&str] = &["barbossa-backup.service", "barbossa-migrate.service"];
@@ -78,15 +79,28 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
             format!("{setting}ListenStream={}\n", listen.replace('%', "%%")),
         ));
     }
-    let roots = settings.exports.roots.iter().map(Path::new).filter(|root| is_usable(root));
-    let text: String = roots.map(export_root).collect();
-    if !text.is_empty() {
-        match drop_ins.iter_mut().find(|(unit, _)| *unit == EXPORTS) {
-            Some((_, music)) => music.push_str(&text),
-            None => drop_ins.push((EXPORTS, text)),
-        }
-    }
+    let roots = || settings.exports.roots.iter().map(Path::new).filter(|root| is_usable(root));
+    add(&mut drop_ins, EXPORTS, &roots().map(export_root).collect::<String>());
+    let seen = roots().filter(|root| is_hidden(root)).map(seen_export_root).collect::<String>();
+    add(&mut drop_ins, EXPORTS_ASKED, &seen);
     drop_ins
+}
+
+/// To what the unit has already.
+fn add(drop_ins: &mut Vec<(&'static str, String)>, unit: &'static str, text: &str) {
+    match drop_ins.iter_mut().find(|(there, _)| *there == unit) {
+        _ if text.is_empty() => {}
+        Some((_, before)) => before.push_str(text),
+        None => drop_ins.push((unit, text.to_owned())),
+    }
+}
+
+/// Beneath a home, for who only looks.
+fn seen_export_root(root: &Path) -> String {
+    format!(
+        "# From exports.roots in /etc/barbossa, by barbossa-generator.\n[Service]\nProtectHome=tmpfs\nBindReadOnlyPaths={}\n",
+        if_there(root)
+    )
 }
 
 /// Where exports may be written. A drive that is not plugged in must keep nobody from starting: the job looks for it.
@@ -249,9 +263,11 @@ mod tests {
         assert!(text.contains("ReadWritePaths=\"-/srv/music\""), "{text}");
         assert!(text.contains("ReadWritePaths=\"-/media/usb\"\nNoExecPaths=\"-/media/usb\""), "{text}");
         assert!(text.contains("BindPaths=\"-/home/ada/out\""), "{text}");
+        let api = of("barbossa-api.service", &settings);
+        assert!(api.contains("BindReadOnlyPaths=\"-/home/ada/out\"") && !api.contains("/media/usb"), "{api}");
         assert!(!text.contains("/etc\"") && !text.contains("MountsFor=\"/media"), "{text}");
         let alone = Settings { music_path: config::DEFAULT_MUSIC_PATH.into(), ..settings };
-        assert_eq!(drop_ins(&alone).len(), 1);
+        assert_eq!(drop_ins(&alone).len(), 2);
     }
 
     #[test]

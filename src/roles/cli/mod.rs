@@ -9,6 +9,7 @@ mod check;
 mod complete;
 mod desk;
 mod doctor;
+mod doctor_music;
 mod edit;
 mod exit;
 mod export;
@@ -88,6 +89,7 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::RestoreAfter { path } => desk::with_app(|app| restore::after(app, path)),
         Command::RestoreSwap(args) => restore::swap_in_its_unit(args),
         Command::Doctor(output) => doctor::run(output),
+        Command::DoctorMusic => doctor_music::run(),
         Command::Auth(command) => login::run(wire, command),
         Command::User(command) => with_wire(wire, |wire| users::run(wire, command)),
         Command::Import(args) => import::run(wire, args),

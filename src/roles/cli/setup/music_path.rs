@@ -30,7 +30,9 @@ pub(super) fn run(dir: &Path, places: &Places, user: &User) -> anyhow::Result<Ve
     check_effect(&dir, places)?;
     report.extend(closed_to_nginx(&dir).map(|at| {
         format!(
-            "warning   nginx (user www-data) may not enter {}: covers and audio will not be served.",
+            "warning   nginx (user www-data) may not enter {}: covers and audio will not be served.\n          \
+             Let it: setfacl -m u:www-data:x '{}' (apt install acl); barbossa doctor tells whether it may.",
+            at.display(),
             at.display()
         )
     }));
