@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{RedisError, RedisResult};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex as AsyncMutex;
 
 /// No caller waits longer than this for Redis.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -15,7 +15,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A handle on Redis; connects when first used, and again by itself.
 pub struct Cache {
     client: redis::Client,
-    connection: OnceCell<ConnectionManager>,
+    /// Thrown away after each call in vain: a manager whose handshake was answered with nonsense never tries another.
+    connection: AsyncMutex<Option<ConnectionManager>>,
     away_until: Mutex<Option<Instant>>,
 }
 
@@ -34,7 +35,7 @@ impl Cache {
     /// When `url` is not a Redis URL (`redis+unix:///path` or `redis://host:port/db`).
     pub fn new(url: &str) -> anyhow::Result<Self> {
         let client = redis::Client::open(url)?;
-        Ok(Self { client, connection: OnceCell::new(), away_until: Mutex::default() })
+        Ok(Self { client, connection: AsyncMutex::default(), away_until: Mutex::default() })
     }
 
     /// Runs one command or script; `None` when Redis did not answer in time, said something else, or is away.
@@ -63,8 +64,8 @@ impl Cache {
         Fut: Future<Output = RedisResult<T>>,
     {
         let asked = tokio::time::timeout(PATIENCE, async {
-            let connection = self.connection.get_or_try_init(|| self.connect()).await?;
-            ask(connection.clone()).await
+            let connection = self.connected().await?;
+            ask(connection).await
         });
         let silence = match asked.await {
             Ok(Ok(answer)) => {
@@ -76,7 +77,13 @@ impl Cache {
             Err(_) => Silence::Away(format!("no answer within {} ms", PATIENCE.as_millis())),
         };
         match silence {
-            Silence::Away(why) => self.note(Some(&why)),
+            Silence::Away(why) => {
+                // Whoever is connecting just now holds it, and will hand out a new one.
+                if let Ok(mut connection) = self.connection.try_lock() {
+                    *connection = None;
+                }
+                self.note(Some(&why));
+            }
             Silence::Refused(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Redis refused a command");
             }
@@ -98,6 +105,16 @@ impl Cache {
         }
     }
 
+    async fn connected(&self) -> RedisResult<ConnectionManager> {
+        let mut connection = self.connection.lock().await;
+        if let Some(there) = &*connection {
+            return Ok(there.clone());
+        }
+        let made = self.connect().await?;
+        *connection = Some(made.clone());
+        Ok(made)
+    }
+
     async fn connect(&self) -> RedisResult<ConnectionManager> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(PATIENCE))
@@ -116,4 +133,53 @@ fn is_away(error: &RedisError) -> bool {
         || error.is_connection_refusal()
         || error.is_unrecoverable_error()
         || error.code() == Some("LOADING")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// Answers every command by this. See <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
+    fn answer_with(listener: UnixListener, answer: fn(&str) -> &'static str) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            // Owned by this task: they end with it.
+            let mut guests = tokio::task::JoinSet::new();
+            while let Ok((mut guest, _)) = listener.accept().await {
+                guests.spawn(async move {
+                    let mut asked = [0; 4096];
+                    while let Ok(read @ 1..) = guest.read(&mut asked).await {
+                        let text = String::from_utf8_lossy(&asked[..read]).into_owned();
+                        for command in text.split('*').skip(1) {
+                            if guest.write_all(answer(command).as_bytes()).await.is_err() {
+                                return;
+                            }
+                        }
+                    }
+                });
+            }
+        })
+    }
+
+    #[tokio::test]
+    async fn what_answered_nonsense_is_asked_again_when_it_is_redis() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("redis.sock");
+        let cache = Cache::new(&format!("redis+unix://{}", socket.display())).unwrap();
+        let liar =
+            answer_with(UnixListener::bind(&socket).unwrap(), |_| "\u{0}HTTP/1.1 200 *-7\r\n$999999\r\n");
+        for _ in 0..3 {
+            assert!(!cache.is_there().await);
+        }
+        liar.abort();
+        let _ = liar.await;
+        std::fs::remove_file(&socket).unwrap();
+        let pong = |command: &str| if command.contains("PING") { "+PONG\r\n" } else { "+OK\r\n" };
+        let redis = answer_with(UnixListener::bind(&socket).unwrap(), pong);
+        assert!(cache.is_there().await);
+        redis.abort();
+    }
 }

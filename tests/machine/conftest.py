@@ -14,7 +14,7 @@ import pytest
 import package as packaging
 import trees
 from client import Client
-from machine import Machine, machines_dir
+from machine import Machine, MachineError, machines_dir
 
 ADMIN = "captain"
 PASSWORD = "correct horse battery staple"
@@ -92,15 +92,20 @@ def client(machine) -> Client:
 
 def wait_until_healthy(machine: Machine, timeout_seconds: float = 30) -> None:
     """Until `/health` says so, which is after every role has given a sign of life."""
-    client = Client(machine.address)
+    client, said = Client(machine.address), [b"nothing"]
 
     def healthy() -> bool:
         try:
-            return client.get("/health", timeout_seconds=5).json()["status"] == "healthy"
+            answer = client.get("/health", timeout_seconds=5)
+            said[0] = answer.body
+            return answer.json()["status"] == "healthy"
         except (OSError, ValueError):
             return False
 
-    machine.wait_until("/health says healthy", healthy, timeout_seconds)
+    try:
+        machine.wait_until("/health says healthy", healthy, timeout_seconds)
+    except MachineError as late:
+        raise MachineError(f"{late}; it says {said[0].decode(errors='replace')}") from late
 
 
 def facts_of(machine: Machine) -> dict:

@@ -108,8 +108,8 @@ def on_a_disk(machine, at_home):
     machine.sh(f"mkdir -p /srv/disk /mnt/disk && printf '{unit}' >/etc/systemd/system/mnt-disk.mount && systemctl daemon-reload && systemctl start mnt-disk.mount")
     said = machine.run("barbossa", "setup", "music-path", MOUNTED_MUSIC).stdout
     assert f"rsync -aHAX '{HOME_MUSIC}/' '{MOUNTED_MUSIC}/'" in said, said
-    # rsync is not on a minimal Debian; cp keeps hard links too.
-    machine.sh(f"systemctl stop barbossa.target && cp -a {HOME_MUSIC}/. {MOUNTED_MUSIC}/ && {RESTART}")
+    # rsync is not on a minimal Debian; cp keeps hard links too. And nothing goes to a home any more.
+    machine.sh(f"rm /etc/barbossa/conf.d/exports.toml; systemctl stop barbossa.target && cp -a {HOME_MUSIC}/. {MOUNTED_MUSIC}/ && {RESTART}")
     wait_until_healthy(machine)
 
 
