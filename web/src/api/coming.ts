@@ -117,6 +117,7 @@ export interface Coming {
   "POST /api/downloads/{id}/cancel": Of<Id, Nothing, undefined, { id: number; status: string }>;
   "POST /api/downloads/{id}/retry": Of<Id, Nothing, { confirm_lossy?: boolean } | null, Download>;
   "DELETE /api/downloads/{id}": Of<Id, Nothing, undefined, { id: number; status: string }>;
+  "POST /api/settings/bandcamp/sync": Of<Nothing, Nothing, undefined, { status: string }>;
   "GET /api/lidarr/search": Of<Nothing, { q: string }, undefined, { results: LidarrArtist[] }>;
   "POST /api/lidarr/artists": Of<Nothing, Nothing, { mbid: string; name: string; search_for_missing?: boolean }, { status: string; name: string }>;
   "GET /api/lidarr/queue": Of<Nothing, Nothing, undefined, { items: LidarrQueued[] }>;

@@ -7,7 +7,7 @@ import { spoil } from "../api/store";
 import { say } from "../app/toasts";
 import { Field, FormProblem, Switch, TextField, useSend } from "../parts/form";
 import { words } from "../words";
-import { problemOfSetting, sentOf, shownOf } from "./value";
+import { isOther, problemOfSetting, sentOf, shownOf } from "./value";
 
 /** What goes in and is not shown as it is: a secret, an account. An empty field leaves it as it was. */
 export interface HiddenField {
@@ -29,9 +29,13 @@ export function SettingsForm({ settings, hidden = [], test }: Props) {
   const [texts, setTexts] = useState<Record<string, string>>({});
   const { isBusy, problem, send } = useSend();
   const values = settings.map(({ value }) => value).join();
-  useEffect(() => setTexts({}), [values]);
   const all = settings.map((setting) => ({ setting, ...shownOf(setting.value) }));
-  const changed = all.filter(({ setting, text }) => texts[setting.name] !== undefined && texts[setting.name] !== text);
+  const changed = all.filter(({ setting, kind, text }) => isOther(kind, texts[setting.name], text));
+  // What is as the house has it by now is nobody's edit any more.
+  useEffect(() => {
+    const kept = Object.entries(texts).filter(([name]) => changed.some(({ setting }) => setting.name === name) || hidden.some((one) => one.name === name));
+    setTexts(Object.fromEntries(kept));
+  }, [values]);
   const told = hidden.filter(({ name }) => texts[name]);
   const isDirty = changed.length + told.length > 0;
   const put = async () => {

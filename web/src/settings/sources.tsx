@@ -60,11 +60,29 @@ export function SourcesTab({ settings }: { settings: Settings }) {
         </Part>
       )}
       {[...groups].map(([name, of]) => (
-        <Part key={name} title={said.services[name] ?? name}>
+        <Part key={name} title={said.services[name] ?? name} tools={name === "bandcamp" && settings.bandcamp_enabled && <Purchases />}>
           <SettingsForm settings={of} hidden={hiddenOf(name, settings)} test={() => (TESTED.includes(name) ? tested(name) : looked(name))} />
         </Part>
       ))}
     </>
+  );
+}
+
+/** What was bought and is not here yet. */
+function Purchases() {
+  const { jobs, settings: said } = words.value;
+  const fetchThem = async () => {
+    try {
+      await api("POST /api/settings/bandcamp/sync");
+      say(jobs.begun, { kind: "good" });
+    } catch (error) {
+      sayProblem(error);
+    }
+  };
+  return (
+    <button type="button" class="button small" onClick={() => void fetchThem()}>
+      <Icon name="download" size={16} /> {said.purchases}
+    </button>
   );
 }
 

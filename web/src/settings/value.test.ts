@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Problem } from "../api/problem";
-import { groupOf, problemOfSetting, sentOf, shownOf } from "./value";
+import { groupOf, isOther, problemOfSetting, sentOf, shownOf } from "./value";
 
 test("a value comes back as it went", () => {
   for (const [toml, kind, text, sent] of [
@@ -32,4 +32,11 @@ test("what does not fit stands at its own field", () => {
 
 test("every setting has a page", () => {
   assert.deepEqual(["qobuz.quality", "backup.keep_daily", "imports.settle_seconds", "log_level"].map(groupOf), ["sources", "backups", "music", "house"]);
+});
+
+test("the same written otherwise is no edit", () => {
+  assert.equal(isOther("number", "5.0", "5"), false);
+  assert.equal(isOther("list", "/srv, /mnt", "/srv\n/mnt"), false);
+  assert.equal(isOther("text", undefined, "a"), false);
+  assert.equal(isOther("text", "", "a"), true);
 });

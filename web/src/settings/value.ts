@@ -33,6 +33,11 @@ export function sentOf(kind: Kind, text: string): unknown {
   return text.trim();
 }
 
+/** Whether a field holds something else than the setting: `5.0` is 5. */
+export function isOther(kind: Kind, text: string | undefined, there: string): boolean {
+  return text !== undefined && JSON.stringify(sentOf(kind, text)) !== JSON.stringify(sentOf(kind, there));
+}
+
 /** What does not fit in this setting; the server names it at the beginning of its sentence. */
 export function problemOfSetting(problem: Problem | undefined, name: string): string {
   const message = problem?.message ?? "";

@@ -589,6 +589,7 @@ export const de: Words = {
     lookThrough: "Durchsehen",
     checkNow: "Jetzt nachsehen",
     checking: "Nach den Quellen wird gesehen",
+    purchases: "Gekauftes holen",
     saveAndTest: "Speichern und prüfen",
     noAnswer: "Es kam keine Antwort.",
     secretHint: "Es geht hinein und wird nie gezeigt; leer: es bleibt.",

@@ -579,6 +579,7 @@ export const en = {
     lookThrough: "Look through",
     checkNow: "Look now",
     checking: "The sources are being looked at",
+    purchases: "Fetch what was bought",
     saveAndTest: "Save and test",
     noAnswer: "It did not answer.",
     secretHint: "It goes in and is never shown; empty: it stays.",
