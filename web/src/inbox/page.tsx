@@ -12,7 +12,7 @@ import { PageHead } from "../parts/head";
 import { Icon } from "../parts/icon";
 import { Chips, Facts, Row, Rows } from "../parts/rows";
 import { ago, bytes } from "../parts/time";
-import { ChooseFiles } from "../uploads/drop";
+import { ChooseFiles } from "../uploads/add";
 import { words } from "../words";
 import { type Case, folderOf, ofImport, ofReview, titleOf } from "./case";
 import { Confidence } from "./confidence";

@@ -2,7 +2,7 @@
 
 import { isAdmin } from "../app/session";
 import { Icon } from "../parts/icon";
-import { ChooseFiles } from "../uploads/drop";
+import { ChooseFiles } from "../uploads/add";
 import { words } from "../words";
 
 export function Guide() {

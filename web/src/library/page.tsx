@@ -8,6 +8,7 @@ import { PageHead } from "../parts/head";
 import { Rail } from "../parts/rail";
 import { AlbumTile, ArtistTile } from "../parts/tile";
 import { useGridHandle, VirtualGrid } from "../parts/virtual";
+import { AddMenu } from "../uploads/add";
 import { words } from "../words";
 import { askedOf, hasFilters, isByName, NO_FILTERS, type Sort } from "./asked";
 import { ChosenBar } from "./chosen";
@@ -47,6 +48,7 @@ export function Albums({ whose, title, base, usual, none }: Props) {
       <PageHead title={title} aside={total === undefined ? "" : counts.albums(total)}>
         <Tabs base={base} chosen="albums" />
         <SortMenu asked={asked} usual={usual} />
+        {whose === "all" && <AddMenu />}
       </PageHead>
       {!isEmpty && <FilterBar asked={asked} />}
       {list.error.value && total === undefined && <Failed problem={list.error.value} again={() => list.spoil()} />}

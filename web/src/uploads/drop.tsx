@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../parts/icon";
 import { bytes } from "../parts/time";
 import { words } from "../words";
-import { hasFiles, isPicture, readChosen, readDrop } from "./read";
+import { hasFiles, isPicture, readDrop } from "./read";
 import { type Sending, sending, upload } from "./upload";
 
 export function DropPage() {
@@ -84,28 +84,6 @@ function SendingRow({ one }: { one: Sending }) {
       <button type="button" class="icon-button small" aria-label={words.value.cancel} onClick={one.cancel}>
         <Icon name="close" size={16} />
       </button>
-    </div>
-  );
-}
-
-/** For whom dragging is nothing: files or a folder, from a list. */
-export function ChooseFiles() {
-  const { guide } = words.value;
-  const take = (event: { currentTarget: HTMLInputElement }) => {
-    const files = event.currentTarget.files;
-    if (files?.length) void upload(readChosen(files));
-    event.currentTarget.value = "";
-  };
-  return (
-    <div class="choose">
-      <label class="button">
-        <input class="visually-hidden" type="file" multiple accept=".flac,.mp3,.m4a,.ogg,.opus,.wav,.aiff,.zip,.jpg,.png" onChange={take} />
-        {guide.choose}
-      </label>
-      <label class="button wide-only">
-        <input class="visually-hidden" type="file" multiple {...{ webkitdirectory: true }} onChange={take} />
-        {guide.folder}
-      </label>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Begun, fileOf, goesOn, pieceAfter, PIECE_BYTES } from "./plan";
+import { type Begun, fileOf, goesOn, nameOf, pieceAfter, PIECE_BYTES } from "./plan";
 
 const upload: Begun = {
   id: 1,
@@ -27,4 +27,11 @@ test("pieces follow one another to the end", () => {
   assert.deepEqual(pieceAfter(0, PIECE_BYTES + 5), [0, PIECE_BYTES]);
   assert.deepEqual(pieceAfter(PIECE_BYTES, PIECE_BYTES + 5), [PIECE_BYTES, PIECE_BYTES + 5]);
   assert.equal(pieceAfter(5, 5), undefined);
+});
+
+test("loose files get a name that says nothing, a folder and a zip keep theirs", () => {
+  const now = new Date("2026-03-01T12:34:56Z");
+  assert.equal(nameOf([{ path: "01 - A.flac", size: 1 }, { path: "02 - B.flac", size: 1 }], now), "Dropped 2026-03-01 123456");
+  assert.equal(nameOf([{ path: "Album/01 - A.flac", size: 1 }, { path: "Album/02 - B.flac", size: 1 }], now), undefined);
+  assert.equal(nameOf([{ path: "Kino - Noch.zip", size: 1 }], now), undefined);
 });

@@ -24,6 +24,13 @@ export interface Local {
 /** Large enough to be quick, small enough that what a broken line loses is little. */
 export const PIECE_BYTES = 8 << 20;
 
+/** The folder that files without one become: a name that says nothing, since "01 - Title" would speak against their tags.
+    None: the API takes the folder's or the zip's own name. */
+export function nameOf(files: Local[], now: Date): string | undefined {
+  const isLoose = files.length > 1 && files.every((file) => !file.path.includes("/"));
+  return isLoose ? `Dropped ${now.toISOString().slice(0, 19).replace("T", " ").replaceAll(":", "")}` : undefined;
+}
+
 /** The place of a file in an upload: all that lies in one folder is named from within it. */
 function within(path: string): string {
   const slash = path.indexOf("/");

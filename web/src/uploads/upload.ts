@@ -7,7 +7,7 @@ import { spoil } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
 import { backoffMs } from "../live/backoff";
 import { words } from "../words";
-import { type Begun, type Expected, fileOf, goesOn, pieceAfter } from "./plan";
+import { type Begun, type Expected, fileOf, goesOn, nameOf, pieceAfter } from "./plan";
 import type { Dropped } from "./read";
 
 /** An upload on the screen. */
@@ -41,7 +41,7 @@ async function begin(files: { path: string; size: number }[]): Promise<Begun> {
   const open = (await ask("/api/import/uploads", { credentials: "same-origin" })) as Begun[];
   const known = goesOn(open, files);
   if (known) return known;
-  const body = JSON.stringify({ files: files.map(({ path, size }) => ({ path, size })) });
+  const body = JSON.stringify({ name: nameOf(files, new Date()), files: files.map(({ path, size }) => ({ path, size })) });
   const headers = { "content-type": "application/json" };
   const begun = (await ask("/api/import/uploads", { method: "POST", body, headers })) as Begun & { left_out?: string[] };
   const leftOut = begun.left_out?.length ?? 0;

@@ -875,6 +875,7 @@ export const de: Words = {
   },
   uploads: {
     title: "Unterwegs",
+    add: "Hinzufügen",
     drop: "Zum Importieren ablegen",
     waiting: "Die Leitung ist weg: Es geht von selbst weiter",
     done: "Angekommen; es wird jetzt importiert",

@@ -866,6 +866,7 @@ export const en = {
   },
   uploads: {
     title: "On their way",
+    add: "Add music",
     drop: "Drop to import",
     waiting: "The line is broken: it goes on by itself",
     done: "There; it is imported now",
