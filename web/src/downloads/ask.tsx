@@ -54,10 +54,26 @@ export function AskBox() {
 
 /** What is at a pasted address, and the button that fetches it. */
 function Address({ address, done }: { address: string; done: () => void }) {
-  const { downloads: said } = words.value;
+  const { downloads: said, cancel, retry } = words.value;
   const found = useResource(`address ${address}`, (signal) => api("GET /api/downloads/url/info", { query: { url: address }, signal }), []);
   const info = found.data.value;
-  if (found.error.value) return <Failed problem={found.error.value} again={() => void found.refresh()} />;
+  const problem = found.error.value;
+  if (problem) {
+    return (
+      <div class="card form-card" role="alert">
+        <h2>{said.notThere}</h2>
+        <FormProblem problem={problem} />
+        <div class="form-foot">
+          <button type="button" class="button" onClick={() => void found.refresh()}>
+            <Icon name="refresh" size={18} /> {retry}
+          </button>
+          <button type="button" class="button quiet" onClick={done}>
+            {cancel}
+          </button>
+        </div>
+      </div>
+    );
+  }
   if (!info) {
     return (
       <div class="card" aria-busy="true">

@@ -94,6 +94,7 @@ export const de: Words = {
     look: "Ansehen",
     search: "Suchen",
     looking: "Wird nachgesehen …",
+    notThere: "Hier ist nichts zu holen",
     fetch: "Holen",
     lossyConfirm: "Eine verlustbehaftete Kopie ist recht",
     lossyHint: "Teile des Klangs fehlen dort, und nichts bringt sie zurück. Hier wird sie so gekennzeichnet.",

@@ -94,6 +94,7 @@ export const en = {
     look: "Look",
     search: "Search",
     looking: "Looking what is there …",
+    notThere: "There is nothing to fetch",
     fetch: "Fetch",
     lossyConfirm: "A lossy copy is fine",
     lossyHint: "Parts of the sound are gone there, and nothing brings them back. It is marked as lossy here.",
