@@ -139,7 +139,7 @@ function BackupFigure() {
   return (
     <section class="figure">
       <h3>
-        <span class={`lamp ${!last || last.status === "failed" ? "bad" : status.is_overdue ? "warn" : "good"}`} /> {said.backup}
+        <span class={`lamp ${last?.status === "failed" ? "bad" : !last || status.is_overdue ? "warn" : "good"}`} /> {said.backup}
       </h3>
       <strong>{last ? ago(last.completed_at ?? last.started_at, locale) : said.never}</strong>
       <p>
