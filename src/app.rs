@@ -4,13 +4,14 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::db::{Db, Notices};
+use crate::integrations::Web;
 
 /// The shared things of one process. Cheap to clone.
 #[derive(Clone)]
@@ -59,6 +60,32 @@ impl App {
     pub fn music(&self) -> &Path {
         &self.settings.music_path
     }
+
+    /// What catalogues in the world are asked through. Like the next one: one for the process, which keeps its connections.
+    pub fn web(&self) -> Web {
+        self.kept::<Webs>().world.get_or_init(|| self.made(Web::new)).clone()
+    }
+
+    /// What other programs of the house are asked through: it goes nowhere else with their keys.
+    pub fn direct_web(&self) -> Web {
+        self.kept::<Webs>().direct.get_or_init(|| self.made(Web::direct)).clone()
+    }
+
+    fn made(&self, make: fn(&str) -> anyhow::Result<Web>) -> Web {
+        make(self.contact()).expect("a client without settings of its own can be built")
+    }
+
+    /// How the people of a service reach the people of this house; empty when that is not said.
+    pub fn contact(&self) -> &str {
+        let all = [&self.settings.musicbrainz.contact, &self.settings.api.public_url];
+        all.into_iter().find(|c| !c.is_empty()).map_or("", String::as_str)
+    }
+}
+
+#[derive(Default)]
+struct Webs {
+    world: OnceLock<Web>,
+    direct: OnceLock<Web>,
 }
 
 impl Deref for App {

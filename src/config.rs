@@ -9,6 +9,7 @@ mod changes;
 mod check;
 mod env_file;
 mod keys;
+mod path_map;
 mod peer;
 mod problem;
 mod secrets;
@@ -22,6 +23,7 @@ pub use changes::{Change, Effect, NewSecret, keep, propose};
 pub use check::{is_folder_of_its_own, is_metrics_address, redacted};
 pub use env_file::{EnvFile, RETIRED, Retired};
 pub use keys::{KEYS, Key, key};
+pub use path_map::PathMap;
 pub use peer::{Network, TrustedPeer};
 pub use problem::{Problem, Problems, Severity};
 pub use secrets::{SECRETS, Secret, known as known_secrets};
@@ -82,12 +84,24 @@ pub struct Settings {
     pub lidarr: Lidarr,
     /// Plex.
     pub plex: Plex,
+    /// Jellyfin.
+    pub jellyfin: Jellyfin,
+    /// Navidrome.
+    pub navidrome: Navidrome,
     /// Bandcamp.
     pub bandcamp: Bandcamp,
     /// MusicBrainz.
     pub musicbrainz: Musicbrainz,
     /// AcoustID.
     pub acoustid: Acoustid,
+    /// LRCLIB.
+    pub lrclib: Lrclib,
+    /// The Cover Art Archive, and the pictures of artists that MusicBrainz knows of.
+    pub coverart: Coverart,
+    /// TorrentLeech.
+    pub torrentleech: Torrentleech,
+    /// Messages to people.
+    pub notifications: Notifications,
     /// Where the changes of an admin lie.
     pub changes_dir: PathBuf,
     /// What only this process and its credentials know.
@@ -241,6 +255,10 @@ pub struct Qobuz {
 pub struct Lidarr {
     /// Its address; empty: not used.
     pub url: String,
+    /// `THEIRS=OURS`: where its folders lie here. See [`PathMap`].
+    pub path_map: Vec<String>,
+    /// Whether what it has downloaded is imported.
+    pub import_completed: bool,
 }
 
 /// `[plex]`
@@ -252,6 +270,26 @@ pub struct Plex {
     pub music_section: String,
     /// Whether Plex is asked to look at a folder after an import into it.
     pub auto_scan: bool,
+    /// `THEIRS=OURS`: where our folders lie for Plex. See [`PathMap`].
+    pub path_map: Vec<String>,
+}
+
+/// `[jellyfin]`
+#[derive(Debug, Clone)]
+pub struct Jellyfin {
+    /// Its address; empty: not used.
+    pub url: String,
+    /// `THEIRS=OURS`
+    pub path_map: Vec<String>,
+}
+
+/// `[navidrome]`
+#[derive(Debug, Clone)]
+pub struct Navidrome {
+    /// Its address; empty: not used.
+    pub url: String,
+    /// Who asks it: an account that may scan.
+    pub user: String,
 }
 
 /// `[bandcamp]`
@@ -279,6 +317,48 @@ pub struct Acoustid {
     pub url: String,
 }
 
+/// `[lrclib]`
+#[derive(Debug, Clone)]
+pub struct Lrclib {
+    /// Whether it is asked for lyrics.
+    pub enabled: bool,
+    /// Its address.
+    pub url: String,
+}
+
+/// `[coverart]`
+#[derive(Debug, Clone)]
+pub struct Coverart {
+    /// Whether albums without a cover get one.
+    pub enabled: bool,
+    /// Address of the Cover Art Archive.
+    pub url: String,
+    /// Address of Wikimedia Commons, where the pictures of artists lie.
+    pub commons_url: String,
+}
+
+/// `[torrentleech]`
+#[derive(Debug, Clone)]
+pub struct Torrentleech {
+    /// Its address.
+    pub url: String,
+    /// What stands in a torrent as its tracker, without the key.
+    pub announce_url: String,
+}
+
+/// `[notifications]`
+#[derive(Debug, Clone)]
+pub struct Notifications {
+    /// The mail server: `smtp://HOST:PORT`, `smtps://…`; empty: no mail.
+    pub smtp_url: String,
+    /// Who logs in there; empty: nobody needs to.
+    pub smtp_user: String,
+    /// What stands in `From:`.
+    pub mail_from: String,
+    /// Whether people's webhooks may lie in this house's own network.
+    pub private_targets: bool,
+}
+
 /// Secrets: from systemd credentials first, then (an old `.env`) from the environment; never printed.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
@@ -296,6 +376,14 @@ pub struct Secrets {
     pub oidc_client_secret: Option<SecretString>,
     /// Of an application at AcoustID.
     pub acoustid_key: Option<SecretString>,
+    /// What Lidarr's webhook shows.
+    pub lidarr_webhook_secret: Option<SecretString>,
+    /// Of Jellyfin.
+    pub jellyfin_api_key: Option<SecretString>,
+    /// Of the account at Navidrome.
+    pub navidrome_password: Option<SecretString>,
+    /// Of the account at the mail server.
+    pub smtp_password: Option<SecretString>,
 }
 
 impl Default for Settings {
@@ -344,8 +432,15 @@ impl Default for Settings {
             integrity: Integrity { period_days: 30 },
             compat: Compat { query_tokens: false },
             qobuz: Qobuz { email: String::new(), quality: 4 },
-            lidarr: Lidarr { url: String::new() },
-            plex: Plex { url: String::new(), music_section: String::new(), auto_scan: true },
+            lidarr: Lidarr { url: String::new(), path_map: Vec::new(), import_completed: true },
+            plex: Plex {
+                url: String::new(),
+                music_section: String::new(),
+                auto_scan: true,
+                path_map: Vec::new(),
+            },
+            jellyfin: Jellyfin { url: String::new(), path_map: Vec::new() },
+            navidrome: Navidrome { url: String::new(), user: String::new() },
             bandcamp: Bandcamp { cookies_path: PathBuf::new() },
             musicbrainz: Musicbrainz {
                 enabled: true,
@@ -353,6 +448,22 @@ impl Default for Settings {
                 contact: String::new(),
             },
             acoustid: Acoustid { url: "https://api.acoustid.org".into() },
+            lrclib: Lrclib { enabled: true, url: "https://lrclib.net".into() },
+            coverart: Coverart {
+                enabled: true,
+                url: "https://coverartarchive.org".into(),
+                commons_url: "https://commons.wikimedia.org".into(),
+            },
+            torrentleech: Torrentleech {
+                url: "https://www.torrentleech.org".into(),
+                announce_url: "https://tracker.torrentleech.org".into(),
+            },
+            notifications: Notifications {
+                smtp_url: "smtp://localhost:25".into(),
+                smtp_user: String::new(),
+                mail_from: "barbossa@localhost".into(),
+                private_targets: false,
+            },
             changes_dir: CHANGES_DIR.into(),
             secrets: Secrets::default(),
         }

@@ -58,6 +58,9 @@ pub enum Error {
     /// A part that we need is away for now (PostgreSQL, the music folder); the sentence names it.
     #[error("{0}")]
     Unavailable(&'static str),
+    /// Another program did not do what was asked of it; the sentence says which, and why.
+    #[error("{0}")]
+    Upstream(String),
     /// PostgreSQL refused or is away.
     #[error("database: {0}")]
     Database(#[from] tokio_postgres::Error),
@@ -144,6 +147,7 @@ impl Error {
             Self::Conflict(_) => "conflict",
             Self::TooMany { .. } => "too_many_requests",
             Self::Unavailable(_) => "unavailable",
+            Self::Upstream(_) => "upstream",
             _ if self.is_database_away() => "unavailable",
             _ if self.is_text_refused() => "invalid",
             Self::Database(_) | Self::Pool(_) | Self::Io(_) | Self::Internal(_) => "internal",
@@ -184,6 +188,7 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream(_) => StatusCode::BAD_GATEWAY,
             _ if self.is_database_away() => StatusCode::SERVICE_UNAVAILABLE,
             _ if self.is_text_refused() => StatusCode::BAD_REQUEST,
             Self::Database(_) | Self::Pool(_) | Self::Io(_) | Self::Internal(_) => {

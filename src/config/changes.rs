@@ -56,6 +56,8 @@ impl Key {
             | "exports.roots"
             | "downloads.yt_dlp_path"
             | "downloads.allow_private"
+            | "lidarr.path_map"
+            | "notifications.private_targets"
             | "bandcamp.cookies_path" => None,
             // Who is let in is for whoever may edit files as root.
             name if ["forward_auth.", "oidc.", "metrics."].iter().any(|part| name.starts_with(part)) => None,
@@ -211,7 +213,9 @@ mod tests {
             "exports.roots",
             "downloads.yt_dlp_path",
             "downloads.allow_private",
+            "lidarr.path_map",
             "bandcamp.cookies_path",
+            "notifications.private_targets",
         ];
         assert_eq!(fixed, expected);
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::secrets::{Presence, SECRETS};
 use super::sources::nearest;
-use super::{ForwardAuth, Problem, Settings, Sources, TrustedPeer, keys};
+use super::{ForwardAuth, PathMap, Problem, Settings, Sources, TrustedPeer, keys};
 
 /// Folders that belong to the system as a whole; a unit that may write in one may write everywhere.
 const SYSTEM_FOLDERS: &[&str] = &[
@@ -50,14 +50,52 @@ pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Ve
     problems.extend(oidc(settings));
     problems.extend(metrics_listen(&settings.metrics.listen));
     problems.extend(web_address("lidarr.url", &settings.lidarr.url));
-    problems.extend(web_address("plex.url", &settings.plex.url));
-    problems.extend(web_address("musicbrainz.url", &settings.musicbrainz.url));
-    problems.extend(web_address("acoustid.url", &settings.acoustid.url));
+    problems.extend(services(settings));
     problems.extend(cookies(&settings.bandcamp.cookies_path));
     problems.extend(settling(settings));
     problems.extend(missing_secrets(settings, sources, read));
     problems.extend(missing_signing_secret(sources, read));
     problems
+}
+
+fn services(settings: &Settings) -> Vec<Problem> {
+    let addresses = [
+        ("plex.url", &settings.plex.url),
+        ("jellyfin.url", &settings.jellyfin.url),
+        ("navidrome.url", &settings.navidrome.url),
+        ("musicbrainz.url", &settings.musicbrainz.url),
+        ("acoustid.url", &settings.acoustid.url),
+        ("lrclib.url", &settings.lrclib.url),
+        ("coverart.url", &settings.coverart.url),
+        ("coverart.commons_url", &settings.coverart.commons_url),
+        ("torrentleech.url", &settings.torrentleech.url),
+        ("torrentleech.announce_url", &settings.torrentleech.announce_url),
+    ];
+    let maps = [
+        ("lidarr.path_map", &settings.lidarr.path_map),
+        ("plex.path_map", &settings.plex.path_map),
+        ("jellyfin.path_map", &settings.jellyfin.path_map),
+    ];
+    let mut problems: Vec<Problem> =
+        addresses.into_iter().filter_map(|(key, url)| web_address(key, url)).collect();
+    problems.extend(maps.into_iter().filter_map(|(key, map)| path_map(key, map)));
+    problems.extend(mail_server(&settings.notifications.smtp_url));
+    problems
+}
+
+fn path_map(key: &'static str, map: &[String]) -> Option<Problem> {
+    let wrong = PathMap::of(map).err()?;
+    let hint = "Two whole paths with = between them: as the other program sees it, then as it is here: /music=/srv/music";
+    Some(Problem::error(key, format!("`{wrong}` says not where a folder lies.")).hint(hint))
+}
+
+fn mail_server(url: &str) -> Option<Problem> {
+    let host = url.strip_prefix("smtp://").or_else(|| url.strip_prefix("smtps://"));
+    let is_server = url.is_empty() || host.is_some_and(|h| !h.is_empty() && !h.contains(['/', '@', ' ']));
+    (!is_server).then(|| {
+        Problem::error("notifications.smtp_url", format!("`{}` is no mail server.", redacted(url)))
+            .hint("smtp://HOST:PORT or smtps://HOST:PORT; who logs in is notifications.smtp_user.")
+    })
 }
 
 fn music_path(path: &Path) -> Option<Problem> {

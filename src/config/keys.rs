@@ -286,6 +286,18 @@ pub const KEYS: &[Key] = &[
         field: Field::Text(|s| &mut s.lidarr.url),
     },
     Key {
+        name: "lidarr.path_map",
+        env: None,
+        meaning: "Where Lidarr's folders lie on this machine, when it sees them elsewhere: THEIRS=OURS.",
+        field: Field::List(|s| &mut s.lidarr.path_map),
+    },
+    Key {
+        name: "lidarr.import_completed",
+        env: None,
+        meaning: "Import what Lidarr has downloaded.",
+        field: Field::Switch(|s| &mut s.lidarr.import_completed),
+    },
+    Key {
         name: "plex.url",
         env: Some("PLEX_URL"),
         meaning: "Address of Plex, such as http://localhost:32400; empty: not used.",
@@ -302,6 +314,36 @@ pub const KEYS: &[Key] = &[
         env: Some("PLEX_AUTO_SCAN"),
         meaning: "Ask Plex to look at a folder after each import into it.",
         field: Field::Switch(|s| &mut s.plex.auto_scan),
+    },
+    Key {
+        name: "plex.path_map",
+        env: None,
+        meaning: "Where our folders lie for Plex, when it sees them elsewhere: THEIRS=OURS.",
+        field: Field::List(|s| &mut s.plex.path_map),
+    },
+    Key {
+        name: "jellyfin.url",
+        env: None,
+        meaning: "Address of Jellyfin, which is told of folders that changed; empty: not used.",
+        field: Field::Text(|s| &mut s.jellyfin.url),
+    },
+    Key {
+        name: "jellyfin.path_map",
+        env: None,
+        meaning: "Where our folders lie for Jellyfin, when it sees them elsewhere: THEIRS=OURS.",
+        field: Field::List(|s| &mut s.jellyfin.path_map),
+    },
+    Key {
+        name: "navidrome.url",
+        env: None,
+        meaning: "Address of Navidrome, which is asked to scan after a change; empty: not used.",
+        field: Field::Text(|s| &mut s.navidrome.url),
+    },
+    Key {
+        name: "navidrome.user",
+        env: None,
+        meaning: "The account at Navidrome that asks it; an admin there.",
+        field: Field::Text(|s| &mut s.navidrome.user),
     },
     Key {
         name: "bandcamp.cookies_path",
@@ -332,6 +374,72 @@ pub const KEYS: &[Key] = &[
         env: None,
         meaning: "Address of AcoustID, which knows recordings by their sound; used when there is a key for it.",
         field: Field::Text(|s| &mut s.acoustid.url),
+    },
+    Key {
+        name: "lrclib.enabled",
+        env: None,
+        meaning: "Ask LRCLIB for lyrics, which are put beside the tracks as .lrc files.",
+        field: Field::Switch(|s| &mut s.lrclib.enabled),
+    },
+    Key {
+        name: "lrclib.url",
+        env: None,
+        meaning: "Address of LRCLIB.",
+        field: Field::Text(|s| &mut s.lrclib.url),
+    },
+    Key {
+        name: "coverart.enabled",
+        env: None,
+        meaning: "Ask the Cover Art Archive for the front of albums that MusicBrainz knows and that have no cover.",
+        field: Field::Switch(|s| &mut s.coverart.enabled),
+    },
+    Key {
+        name: "coverart.url",
+        env: None,
+        meaning: "Address of the Cover Art Archive.",
+        field: Field::Text(|s| &mut s.coverart.url),
+    },
+    Key {
+        name: "coverart.commons_url",
+        env: None,
+        meaning: "Address of Wikimedia Commons, where the pictures of artists lie that MusicBrainz names.",
+        field: Field::Text(|s| &mut s.coverart.commons_url),
+    },
+    Key {
+        name: "torrentleech.url",
+        env: None,
+        meaning: "Address of TorrentLeech; used when there is a key for it.",
+        field: Field::Text(|s| &mut s.torrentleech.url),
+    },
+    Key {
+        name: "torrentleech.announce_url",
+        env: None,
+        meaning: "The tracker that is written into torrents, without the key.",
+        field: Field::Text(|s| &mut s.torrentleech.announce_url),
+    },
+    Key {
+        name: "notifications.smtp_url",
+        env: None,
+        meaning: "The mail server that messages to people go through: smtp://HOST:PORT (STARTTLS when it offers it) or smtps://HOST; empty: no mail.",
+        field: Field::Text(|s| &mut s.notifications.smtp_url),
+    },
+    Key {
+        name: "notifications.smtp_user",
+        env: None,
+        meaning: "Who logs in at the mail server; empty: nobody needs to.",
+        field: Field::Text(|s| &mut s.notifications.smtp_user),
+    },
+    Key {
+        name: "notifications.mail_from",
+        env: None,
+        meaning: "The sender of mails to people.",
+        field: Field::Text(|s| &mut s.notifications.mail_from),
+    },
+    Key {
+        name: "notifications.private_targets",
+        env: None,
+        meaning: "Let people's webhooks and ntfy servers lie in this house's own network.",
+        field: Field::Switch(|s| &mut s.notifications.private_targets),
     },
 ];
 

@@ -92,6 +92,34 @@ pub const SECRETS: &[Secret] = &[
         needed_by: None,
         put: |s, v| s.secrets.acoustid_key = v,
     },
+    Secret {
+        credential: "barbossa.lidarr-webhook-secret",
+        env: None,
+        meaning: "The password that Lidarr's webhook shows; made up by you.",
+        needed_by: None,
+        put: |s, v| s.secrets.lidarr_webhook_secret = v,
+    },
+    Secret {
+        credential: "barbossa.jellyfin-api-key",
+        env: None,
+        meaning: "An API key of Jellyfin (Dashboard, API keys).",
+        needed_by: Some("jellyfin.url"),
+        put: |s, v| s.secrets.jellyfin_api_key = v,
+    },
+    Secret {
+        credential: "barbossa.navidrome-password",
+        env: None,
+        meaning: "The password of the account at Navidrome.",
+        needed_by: Some("navidrome.url"),
+        put: |s, v| s.secrets.navidrome_password = v,
+    },
+    Secret {
+        credential: "barbossa.smtp-password",
+        env: None,
+        meaning: "The password of the account at the mail server.",
+        needed_by: Some("notifications.smtp_user"),
+        put: |s, v| s.secrets.smtp_password = v,
+    },
 ];
 
 /// Whether a secret is known, as far as this process can tell.
@@ -154,6 +182,10 @@ pub fn known(settings: &Settings) -> Vec<(&'static str, SecretString)> {
         ("barbossa.torrentleech-key", of.torrentleech_key.clone()),
         ("barbossa.oidc-client-secret", of.oidc_client_secret.clone()),
         ("barbossa.acoustid-key", of.acoustid_key.clone()),
+        ("barbossa.lidarr-webhook-secret", of.lidarr_webhook_secret.clone()),
+        ("barbossa.jellyfin-api-key", of.jellyfin_api_key.clone()),
+        ("barbossa.navidrome-password", of.navidrome_password.clone()),
+        ("barbossa.smtp-password", of.smtp_password.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -1,16 +1,14 @@
 //! Asking other people's services: each question once for good, at the pace that they ask for, whichever process asks.
 //! Owns `lookup` and `lookup_pace`.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::app::App;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::integrations::{Trouble, Web, acoustid, musicbrainz};
+use crate::integrations::{Question, Trouble, Web, acoustid, coverart, lrclib, musicbrainz};
 use crate::jobs::Context;
 
 /// From one question to the next; the services ask for one second (musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting).
@@ -49,9 +47,6 @@ pub enum NoAnswer {
     Ours(#[from] Error),
 }
 
-#[derive(Default)]
-struct Kept(OnceLock<Web>);
-
 /// What a job asks through.
 pub struct Lookups<'a> {
     context: &'a Context,
@@ -61,12 +56,7 @@ pub struct Lookups<'a> {
 impl<'a> Lookups<'a> {
     /// Through the process's one client.
     pub fn new(context: &'a Context) -> Self {
-        let kept = context.app.kept::<Kept>();
-        let web = match kept.0.get() {
-            Some(web) => web.clone(),
-            None => kept.0.get_or_init(|| web_of(&context.app)).clone(),
-        };
-        Self { context, web }
+        Self { context, web: context.app.web() }
     }
 
     /// MusicBrainz's answer; none when it knows nothing of it.
@@ -82,6 +72,29 @@ impl<'a> Lookups<'a> {
         let base = settings.acoustid.url.trim_end_matches('/');
         let address = format!("{base}{}", acoustid::with_key(question, key.expose_secret()));
         self.ask(acoustid::SERVICE, acoustid::NAME, question, &address).await
+    }
+
+    /// LRCLIB's answer; none when it knows nothing of it.
+    pub async fn lrclib(&self, question: &str) -> Result<Option<Value>, NoAnswer> {
+        let base = self.context.app.settings.lrclib.url.trim_end_matches('/');
+        self.ask(lrclib::SERVICE, lrclib::NAME, question, &format!("{base}{question}")).await
+    }
+
+    /// The Cover Art Archive's list; none when it has nothing of it.
+    pub async fn pictures(&self, question: &str) -> Result<Option<Value>, NoAnswer> {
+        let base = self.context.app.settings.coverart.url.trim_end_matches('/');
+        self.ask(coverart::SERVICE, coverart::NAME, question, &format!("{base}{question}")).await
+    }
+
+    /// A picture, at this address, at the Cover Art Archive's pace; none when there is none. It is not kept: whoever asks
+    /// keeps it.
+    pub async fn picture(&self, address: &str) -> Result<Option<Vec<u8>>, NoAnswer> {
+        self.take_turn(coverart::SERVICE, coverart::NAME).await?;
+        let answer = tokio::select! {
+            answer = self.web.send(coverart::NAME, Question::get(address, &[])) => answer,
+            () = self.context.stop.cancelled() => return Err(NoAnswer::Stopped),
+        };
+        self.leave_alone(coverart::SERVICE, answer).await
     }
 
     async fn ask(
@@ -100,26 +113,27 @@ impl<'a> Lookups<'a> {
             answer = self.web.ask(name, address) => answer,
             () = self.context.stop.cancelled() => return Err(NoAnswer::Stopped),
         };
-        let client = db.get().await?;
-        match answer {
-            Ok(answer) => {
-                let answer = answer.filter(|a| !is_nothing(a));
-                client.run(KEEP, &[&service, &question, &answer]).await?;
-                Ok(answer)
-            }
-            Err(trouble) => {
-                let pause = match &trouble {
-                    Trouble::Busy { retry_after, .. } => Some(retry_after.unwrap_or(BUSY)),
-                    Trouble::Away(..) => Some(AWAY),
-                    Trouble::Refused(..) | Trouble::Rubbish(..) => None,
-                };
-                if let Some(pause) = pause {
-                    let seconds = pause.as_secs_f64().min(3600.0);
-                    client.run(LEAVE_ALONE, &[&service, &seconds]).await?;
-                }
-                Err(trouble.into())
-            }
+        let answer = self.leave_alone(service, answer).await?.filter(|a| !is_nothing(a));
+        db.get().await?.run(KEEP, &[&service, &question, &answer]).await?;
+        Ok(answer)
+    }
+
+    /// Passes an answer on; after none, the service is not asked for a while.
+    async fn leave_alone<T>(&self, service: &str, answer: Result<T, Trouble>) -> Result<T, NoAnswer> {
+        let trouble = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(trouble) => trouble,
+        };
+        let pause = match &trouble {
+            Trouble::Busy { retry_after, .. } => Some(retry_after.unwrap_or(BUSY)),
+            Trouble::Away(..) => Some(AWAY),
+            Trouble::Refused(..) | Trouble::Rubbish(..) => None,
+        };
+        if let Some(pause) = pause {
+            let seconds = pause.as_secs_f64().min(3600.0);
+            self.context.app.db.get().await?.run(LEAVE_ALONE, &[&service, &seconds]).await?;
         }
+        Err(trouble.into())
     }
 
     /// Waits for the next free second of a service.
@@ -141,12 +155,6 @@ impl<'a> Lookups<'a> {
 /// A list with nothing in it is a "no" as well, and may be a "yes" some day.
 fn is_nothing(answer: &Value) -> bool {
     let lists = ["releases", "recordings", "results"].map(|name| answer.get(name).and_then(Value::as_array));
-    lists.into_iter().flatten().any(Vec::is_empty) && answer.get("id").is_none()
-}
-
-fn web_of(app: &App) -> Web {
-    let settings = &app.settings;
-    let contact =
-        [&settings.musicbrainz.contact, &settings.api.public_url].into_iter().find(|c| !c.is_empty());
-    Web::new(contact.map_or("", String::as_str)).expect("a client without settings of its own can be built")
+    let is_empty = answer.as_array().is_some_and(Vec::is_empty);
+    is_empty || lists.into_iter().flatten().any(Vec::is_empty) && answer.get("id").is_none()
 }

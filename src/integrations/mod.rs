@@ -5,22 +5,34 @@
 
 pub mod acoustid;
 pub mod adapter;
+pub mod coverart;
+pub mod jellyfin;
+pub mod letters;
+pub mod lidarr;
+pub mod lrclib;
 pub mod musicbrainz;
+pub mod navidrome;
 pub mod openid;
+pub mod plex;
+mod reach;
+pub mod torrent;
+pub mod torrentleech;
 pub mod yt_dlp;
+
+pub use reach::{Reach, check_host};
 
 use std::sync::Once;
 use std::time::Duration;
 
-use http::header;
+use http::{Method, StatusCode, header};
 use serde_json::Value;
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Until the whole answer is here.
 const WHOLE: Duration = Duration::from_secs(20);
-/// A release with a thousand tracks has some two megabytes.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// A release with a thousand tracks has some two megabytes, a list of all artists more.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// One client for all services; it keeps its connections.
 #[derive(Debug, Clone)]
@@ -48,6 +60,47 @@ pub enum Trouble {
     Rubbish(&'static str, String),
 }
 
+/// What is sent.
+#[derive(Debug, Default)]
+pub enum Body {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// JSON.
+    Json(Value),
+    /// A text.
+    Text(String),
+    /// `application/x-www-form-urlencoded`, encoded already.
+    Form(String),
+    /// Anything, with its content type.
+    Bytes(String, Vec<u8>),
+}
+
+/// A question of more than an address.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// GET, POST, …
+    pub method: Method,
+    /// With path and query.
+    pub address: &'a str,
+    /// Keys belong here rather than into the address.
+    pub headers: &'a [(&'static str, &'a str)],
+    /// What is sent.
+    pub body: Body,
+}
+
+impl<'a> Question<'a> {
+    /// A GET of this address.
+    pub fn get(address: &'a str, headers: &'a [(&'static str, &'a str)]) -> Self {
+        Self { method: Method::GET, address, headers, body: Body::Nothing }
+    }
+
+    /// A POST to this address.
+    pub fn post(address: &'a str, headers: &'a [(&'static str, &'a str)], body: Body) -> Self {
+        Self { method: Method::POST, address, headers, body }
+    }
+}
+
 impl Web {
     /// `contact` is how the people of a service reach the people of this house: an address of the web or of e-mail.
     /// MusicBrainz asks for it (musicbrainz.org/doc/MusicBrainz_API/Rate_Limiting).
@@ -55,14 +108,66 @@ impl Web {
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn new(contact: &str) -> anyhow::Result<Self> {
-        choose_cryptography();
-        let agent: String = user_agent(contact).chars().filter(|c| !c.is_control()).collect();
-        let client = reqwest::Client::builder()
-            .user_agent(agent)
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
-            .redirect(reqwest::redirect::Policy::limited(2));
+        // Pictures of the Cover Art Archive lie behind two of them.
+        Ok(Self(builder(contact).redirect(reqwest::redirect::Policy::limited(3)).build()?))
+    }
+
+    /// One that goes where it is sent and nowhere else: a key in a header is not carried on to another address.
+    ///
+    /// # Errors
+    /// When the machine's certificates cannot be read.
+    pub fn direct(contact: &str) -> anyhow::Result<Self> {
+        Ok(Self(builder(contact).redirect(reqwest::redirect::Policy::none()).build()?))
+    }
+
+    /// One for addresses that people made up: no redirects, and no way further than `reach`, whatever a name is resolved
+    /// to. An address that is written as a number is the caller's to check ([`check_host`]).
+    ///
+    /// # Errors
+    /// When the machine's certificates cannot be read.
+    pub fn outward(contact: &str, reach: Reach) -> anyhow::Result<Self> {
+        let resolver = std::sync::Arc::new(reach::Resolver(reach));
+        let client =
+            builder(contact).redirect(reqwest::redirect::Policy::none()).no_proxy().dns_resolver(resolver);
         Ok(Self(client.build()?))
+    }
+
+    /// Sends anything; the answer's bytes, or none when there is nothing of that name (404).
+    ///
+    /// # Errors
+    /// [`Trouble`]; neither the address nor a header is in it.
+    pub async fn send(
+        &self,
+        service: &'static str,
+        question: Question<'_>,
+    ) -> Result<Option<Vec<u8>>, Trouble> {
+        let mut request = self.0.request(question.method, question.address);
+        for (name, value) in question.headers {
+            request = request.header(*name, *value);
+        }
+        let of_kind =
+            |request: reqwest::RequestBuilder, kind: &str| request.header(header::CONTENT_TYPE, kind);
+        let request = match question.body {
+            Body::Nothing => request,
+            Body::Json(value) => of_kind(request, "application/json").body(value.to_string()),
+            Body::Text(text) => of_kind(request, "text/plain; charset=utf-8").body(text),
+            Body::Form(form) => of_kind(request, "application/x-www-form-urlencoded").body(form),
+            Body::Bytes(kind, bytes) => of_kind(request, &kind).body(bytes),
+        };
+        self.bytes(service, request).await
+    }
+
+    /// The same, of an answer that is JSON.
+    ///
+    /// # Errors
+    /// As for `send`.
+    pub async fn send_for_json(
+        &self,
+        service: &'static str,
+        question: Question<'_>,
+    ) -> Result<Option<Value>, Trouble> {
+        let answer = self.send(service, question).await?;
+        answer.map(|bytes| json_of(service, &bytes)).transpose()
     }
 
     /// Asks; none when they know nothing of it (404).
@@ -100,6 +205,15 @@ impl Web {
         service: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<Option<Value>, Trouble> {
+        let answer = self.bytes(service, request).await?;
+        answer.map(|bytes| json_of(service, &bytes)).transpose()
+    }
+
+    async fn bytes(
+        &self,
+        service: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Option<Vec<u8>>, Trouble> {
         let away = |e: reqwest::Error| Trouble::Away(service, reason(&e.without_url()));
         let mut response = request.header(header::ACCEPT, "application/json").send().await.map_err(away)?;
         let status = response.status();
@@ -115,16 +229,39 @@ impl Web {
         while let Some(part) = response.chunk().await.map_err(away)? {
             body.extend_from_slice(&part);
             if body.len() > MAX_BYTES {
-                return Err(Trouble::Rubbish(service, "more than 8 MiB".into()));
+                return Err(Trouble::Rubbish(service, format!("more than {} MiB", MAX_BYTES >> 20)));
             }
         }
-        let answer = serde_json::from_slice(&body);
-        match (status.is_success(), answer) {
-            (true, Ok(answer)) => Ok(Some(answer)),
-            (true, Err(e)) => Err(Trouble::Rubbish(service, e.to_string())),
-            (false, answer) => Err(Trouble::Refused(service, complaint(answer.ok(), status.as_u16()))),
+        if status.is_success() {
+            return Ok(Some(body));
         }
+        let said = if status == StatusCode::UNAUTHORIZED {
+            "it does not accept the key or password".to_owned()
+        } else {
+            complaint(serde_json::from_slice(&body).ok(), status.as_u16())
+        };
+        Err(Trouble::Refused(service, said))
     }
+}
+
+fn builder(contact: &str) -> reqwest::ClientBuilder {
+    choose_cryptography();
+    let agent: String = user_agent(contact).chars().filter(|c| !c.is_control()).collect();
+    reqwest::Client::builder().user_agent(agent).connect_timeout(CONNECT).timeout(WHOLE)
+}
+
+fn json_of(service: &'static str, bytes: &[u8]) -> Result<Value, Trouble> {
+    serde_json::from_slice(bytes).map_err(|e| Trouble::Rubbish(service, e.to_string()))
+}
+
+/// Out of JSON, what is needed of it.
+fn read<T: for<'a> serde::Deserialize<'a>>(service: &'static str, answer: Value) -> Result<T, Trouble> {
+    serde_json::from_value(answer).map_err(|e| Trouble::Rubbish(service, e.to_string()))
+}
+
+/// What a program of the house that should be there answers when there is nothing at its address.
+fn nothing_there(service: &'static str) -> Trouble {
+    Trouble::Rubbish(service, "there is nothing at its address; is the URL right?".into())
 }
 
 /// Has to be done before a client is built.
@@ -140,11 +277,14 @@ fn user_agent(contact: &str) -> String {
     format!("Barbossa/{} ( {contact} )", env!("CARGO_PKG_VERSION"))
 }
 
-/// What both services say when they refuse: `{"error": "…"}`, `{"error": {"message": "…"}}`.
+/// What services say when they refuse: `{"error": "…"}`, `{"error": {"message": "…"}}`, `{"message": "…"}`,
+/// `[{"errorMessage": "…"}]`.
 fn complaint(answer: Option<Value>, status: u16) -> String {
-    let said = answer.as_ref().and_then(|a| a.get("error"));
-    let said =
-        said.and_then(|e| e.get("message").unwrap_or(e).as_str()).map(|s| s.chars().take(200).collect());
+    let said = answer.as_ref().and_then(|a| {
+        let text = |value: &Value| value.as_str().map(|s| s.chars().take(200).collect());
+        let error = a.get("error").map(|e| e.get("message").unwrap_or(e));
+        [error, a.get("message"), a.pointer("/0/errorMessage")].into_iter().flatten().find_map(text)
+    });
     said.unwrap_or_else(|| format!("status {status}"))
 }
 
@@ -187,6 +327,9 @@ mod tests {
         assert_eq!(complaint(Some(json!({"error": "Invalid mbid."})), 400), "Invalid mbid.");
         let of_acoustid = json!({"status": "error", "error": {"code": 4, "message": "invalid API key"}});
         assert_eq!(complaint(Some(of_acoustid), 400), "invalid API key");
+        let of_lidarr = json!([{"propertyName": "Path", "errorMessage": "Path is taken"}]);
+        assert_eq!(complaint(Some(of_lidarr), 400), "Path is taken");
+        assert_eq!(complaint(Some(json!({"message": "NotFound"})), 400), "NotFound");
         assert_eq!(complaint(None, 418), "status 418");
     }
 

@@ -4,6 +4,7 @@
 //! `cancelled` (a reason) or `discarded` (an error, retryable by a person) and never vanishes; whoever has lost its
 //! lease can no longer finish it.
 
+mod ask;
 mod attempt;
 mod backoff;
 mod care;
@@ -14,6 +15,7 @@ pub mod schedule;
 mod wait;
 mod worker;
 
+pub use ask::ask;
 pub use care::{Prune, Vacuum};
 pub use http::routes;
 pub use registry::Registry;

@@ -39,6 +39,10 @@ const SECRETS: &[(&str, &str)] = &[
     ("plex_token", "barbossa.plex-token"),
     ("torrentleech_key", "barbossa.torrentleech-key"),
     ("acoustid_key", "barbossa.acoustid-key"),
+    ("lidarr_webhook_secret", "barbossa.lidarr-webhook-secret"),
+    ("jellyfin_api_key", "barbossa.jellyfin-api-key"),
+    ("navidrome_password", "barbossa.navidrome-password"),
+    ("smtp_password", "barbossa.smtp-password"),
 ];
 
 // -- reading

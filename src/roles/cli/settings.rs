@@ -12,8 +12,17 @@ use super::terminal::{print, table};
 use super::wire::Wire;
 
 /// These are asked for, and never shown.
-const SECRETS: &[&str] =
-    &["qobuz_password", "lidarr_api_key", "plex_token", "torrentleech_key", "acoustid_key"];
+const SECRETS: &[&str] = &[
+    "qobuz_password",
+    "lidarr_api_key",
+    "lidarr_webhook_secret",
+    "plex_token",
+    "jellyfin_api_key",
+    "navidrome_password",
+    "torrentleech_key",
+    "acoustid_key",
+    "smtp_password",
+];
 
 /// What may be done with them.
 #[derive(Debug, Subcommand)]
