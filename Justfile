@@ -92,6 +92,15 @@ setup:
         "$contract/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/contract/requirements.txt
         cp tests/contract/requirements.txt "$contract/requirements.txt"
     fi
+    # Real clients of Lidarr and Plex, which hold the tests' fakes of them to the format.
+    clients={{ quote(cache / "clients") }}
+    if ! cmp --silent tests/clients/requirements.txt "$clients/requirements.txt"; then
+        echo "installing pyarr and plexapi"
+        rm -rf "$clients"
+        {{ python }} -m venv "$clients"
+        "$clients/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/clients/requirements.txt
+        cp tests/clients/requirements.txt "$clients/requirements.txt"
+    fi
     # Cargo gives our own crate the same file names in every checkout, and would take another checkout's newer build for ours.
     if [ "$(cat "$CARGO_TARGET_DIR/checkout" 2>/dev/null)" != "$PWD" ]; then
         cargo clean --quiet --release --package barbossa 2>/dev/null || true

@@ -38,6 +38,8 @@ pub mod integrations;
 // -- hall: what every room shares
 /// `App`: settings, pool, clock; built once per process.
 pub mod app;
+/// A secret on its way from one process to another.
+pub mod errand;
 /// Users, sessions, and who may do what.
 pub mod auth;
 /// `publish` at commit; relay to WebSockets.
@@ -64,12 +66,22 @@ pub mod trash;
 pub mod edits;
 /// The one way in.
 pub mod imports;
+/// What catalogues add to music that is here: lyrics, covers, pictures of artists.
+pub mod enrichment;
+/// Lidarr, which looks for albums.
+pub mod lidarr;
+/// TorrentLeech, for recordings that the family may share.
+pub mod tracker;
+/// Players that show the same music, told of what changed.
+pub mod players;
 /// Files held against their checksums; damages and the ways back.
 pub mod integrity;
 /// A user's library on a drive of their own, verified.
 pub mod exports;
 /// Copies proven to be readable.
 pub mod backups;
+/// What people are told of, and how.
+pub mod messages;
 /// What an admin may change while it runs.
 pub mod settings;
 /// Alive, ready, and how the parts are.

@@ -59,6 +59,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 13, name: "disk_space", sql: include_str!("migrations/0013_disk_space.sql") },
     Migration { version: 14, name: "downloads", sql: include_str!("migrations/0014_downloads.sql") },
     Migration { version: 15, name: "shelves", sql: include_str!("migrations/0015_shelves.sql") },
+    Migration { version: 16, name: "services", sql: include_str!("migrations/0016_services.sql") },
 ];
 
 /// The version of the schema that this program was built for.

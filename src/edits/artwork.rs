@@ -160,6 +160,30 @@ async fn image(app: &App, request: Request) -> Result<Bytes> {
 const HAND_OVER: &str = "insert into artwork_upload (album_id, artist_id, image, uploaded_by, address)
     values ($1, $2, $3, $4, $5) returning id";
 
+/// Hands over a picture that the house found by itself; the job that stores it.
+///
+/// # Errors
+/// `Invalid` when it is no picture that can be used.
+pub async fn give_picture(tx: &impl Sql, sitter: Sitter, image: &[u8]) -> Result<i64> {
+    picture::look(image).map_err(|unusable| Error::Invalid(unusable.to_string()))?;
+    leave_with_worker(tx, sitter, Some(image), None, None).await
+}
+
+async fn leave_with_worker(
+    tx: &impl Sql,
+    sitter: Sitter,
+    image: Option<&[u8]>,
+    who: Option<i64>,
+    address: Option<&str>,
+) -> Result<i64> {
+    let (album_id, artist_id) = match sitter {
+        Sitter::Album(id) => (Some(id), None),
+        Sitter::Artist(id) => (None, Some(id)),
+    };
+    let row = tx.row(HAND_OVER, &[&album_id, &artist_id, &image, &who, &address]).await?;
+    jobs::enqueue(tx, &SetArtwork { upload_id: row.get(0) }).await
+}
+
 async fn hand_over(
     app: &App,
     user: &User,
@@ -168,16 +192,11 @@ async fn hand_over(
     image: Option<&[u8]>,
     answer: Value,
 ) -> Result<Response> {
-    let (album_id, artist_id) = match sitter {
-        Sitter::Album(id) => (Some(id), None),
-        Sitter::Artist(id) => (None, Some(id)),
-    };
     let mut connection = app.db.get().await?;
     let tx = connection.transaction().await?;
     jobs::name_request(&tx).await?;
     let address = client.address_text();
-    let row = tx.row(HAND_OVER, &[&album_id, &artist_id, &image, &user.row(), &address]).await?;
-    let job_id = jobs::enqueue(&tx, &SetArtwork { upload_id: row.get(0) }).await?;
+    let job_id = leave_with_worker(&tx, sitter, image, user.row(), address.as_deref()).await?;
     tx.commit().await?;
     drop(connection);
     match jobs::wait(app, &[job_id], PATIENCE).await.pop().map(|ended| ended.end) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
+use super::services::Service;
 use super::yt_dlp::YtDlp;
 use crate::config::Settings;
 
@@ -127,5 +128,7 @@ pub trait Adapter: Send + Sync {
 
 /// All of them, as the settings have them now.
 pub fn adapters(settings: &Settings) -> Vec<Box<dyn Adapter>> {
-    vec![Box::new(YtDlp::new(settings))]
+    let mut all: Vec<Box<dyn Adapter>> = vec![Box::new(YtDlp::new(settings))];
+    all.extend(Service::all(settings).map(|service| Box::new(service) as Box<dyn Adapter>));
+    all
 }

@@ -141,10 +141,22 @@ pub struct Happened {
     pub date: String,
     /// Of what.
     pub source_title: String,
+    /// The download client's own name for it.
+    pub download_id: Option<String>,
+    /// What else it remembers.
+    pub data: HappenedData,
     /// Whose.
     pub artist: Option<Artist>,
     /// Which.
     pub album: Option<Album>,
+}
+
+/// What its history remembers of something.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HappenedData {
+    /// Where a file lies since, as Lidarr sees it.
+    pub imported_path: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -79,6 +79,19 @@ impl Lyrics {
         Ok(fitting.into_iter().next())
     }
 
+    /// Words that somebody had already, as a file has them.
+    pub fn own(text: String) -> Self {
+        Self { instrumental: false, plain_lyrics: None, synced_lyrics: None, duration: None }.with(text)
+    }
+
+    fn with(self, text: String) -> Self {
+        if text.contains('[') {
+            Self { synced_lyrics: Some(text), ..self }
+        } else {
+            Self { plain_lyrics: Some(text), ..self }
+        }
+    }
+
     /// With times, if there is anything in them.
     pub fn synced(&self) -> Option<&str> {
         self.synced_lyrics.as_deref().map(str::trim).filter(|t| t.contains('['))

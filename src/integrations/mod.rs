@@ -15,6 +15,7 @@ pub mod navidrome;
 pub mod openid;
 pub mod plex;
 mod reach;
+pub mod services;
 pub mod torrent;
 pub mod torrentleech;
 pub mod yt_dlp;

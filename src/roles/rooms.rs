@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
-    activity, auth, backups, edits, exports, hearts, imports, integrity, library, members, openid, settings,
-    sources, trash,
+    activity, auth, backups, edits, enrichment, exports, hearts, imports, integrity, library, lidarr,
+    members, messages, openid, players, settings, sources, tracker, trash,
 };
 
 /// Beneath `/api`.
@@ -28,6 +28,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(imports::show_http::routes())
         .merge(backups::routes())
         .merge(settings::routes())
+        .merge(players::routes())
+        .merge(enrichment::routes())
+        .merge(lidarr::routes())
+        .merge(tracker::routes())
+        .merge(messages::routes())
         .merge(exports::routes())
 }
 
@@ -58,6 +63,19 @@ pub fn jobs() -> Registry {
         .with::<imports::PreviewAdoption>()
         .with::<imports::Fingerprint>()
         .with::<imports::Enrich>()
+        .with::<enrichment::FetchLyrics>()
+        .with::<enrichment::WriteLyrics>()
+        .with::<enrichment::FetchCovers>()
+        .with::<enrichment::FetchPortraits>()
+        .with::<lidarr::AskLidarr>()
+        .with::<lidarr::CollectLidarr>()
+        .with::<lidarr::FillGaps>()
+        .with::<tracker::CheckRelease>()
+        .with::<tracker::UploadRelease>()
+        .with::<messages::DeliverMessages>()
+        .with::<messages::TestTarget>()
+        .with::<players::TellPlayers>()
+        .with::<players::AskPlayer>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
         .with::<backups::MakeBackup>()
@@ -73,10 +91,16 @@ pub fn timetable() -> Vec<Timed> {
         Timed::new::<edits::ExpireEdits>("40 2 * * *"),
         // What a lost job has left; else it finds nothing to do.
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),
-        Timed::new::<library::NoteSpace>("5 0 * * *"),
+        Timed::new::<library::NoteSpace>("5 * * * *"),
         Timed::new::<sources::LookAtSources>("*/10 * * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),
+        // What fell between two transactions; else it finds nothing to do.
+        Timed::new::<players::TellPlayers>("*/5 * * * *"),
+        Timed::new::<messages::DeliverMessages>("*/5 * * * *"),
+        Timed::new::<lidarr::CollectLidarr>("*/5 * * * *"),
+        Timed::new::<enrichment::FetchCovers>("25 * * * *"),
+        Timed::new::<enrichment::FetchLyrics>("0 2 * * 6"),
         Timed::new::<trash::Expire>("30 2 * * *"),
     ];
     schedule::TIMED.iter().copied().chain(rooms).collect()

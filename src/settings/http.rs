@@ -18,6 +18,7 @@ use crate::auth::{Admin, Client};
 use crate::config::{Change, Effect, KEYS, Key, NewSecret, Secret, Settings, key};
 use crate::error::{Error, Result};
 use crate::input::{self, Query};
+use crate::sources;
 
 /// All of them.
 pub fn routes() -> OpenApiRouter<App> {
@@ -67,12 +68,12 @@ struct Shown {
     qobuz_quality: u32,
     lidarr_enabled: bool,
     lidarr_url: String,
-    /// Not asked here: this process has no network.
+    /// As it was when somebody looked last: at most ten minutes ago.
     lidarr_connected: Option<bool>,
     plex_enabled: bool,
     plex_url: String,
     plex_auto_scan: bool,
-    /// Not asked here: this process has no network.
+    /// The same.
     plex_connected: Option<bool>,
     torrentleech_enabled: bool,
     bandcamp_enabled: bool,
@@ -159,9 +160,13 @@ fn masked(email: &str) -> String {
 /// The settings, without secrets.
 #[utoipa::path(get, path = "/settings", tag = "settings", extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Shown)))]
-async fn read_settings(State(app): State<App>, _: Admin) -> Json<Shown> {
+async fn read_settings(State(app): State<App>, _: Admin) -> Result<Json<Shown>> {
     let settings: &Settings = &app.settings;
-    Json(Shown::from(settings))
+    let known = sources::list(&app, &app.db.get().await?).await?;
+    let connected =
+        |name: &str| known.iter().find(|s| s.name == name && s.state != "off").map(|s| s.state == "ok");
+    let (lidarr_connected, plex_connected) = (connected("lidarr"), connected("plex"));
+    Ok(Json(Shown { lidarr_connected, plex_connected, ..Shown::from(settings) }))
 }
 
 // -- changing

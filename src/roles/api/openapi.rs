@@ -45,6 +45,11 @@ use crate::error::{Error, Problem};
         (name = "reports", description = "What is there twice, and what is not there"),
         (name = "trash", description = "What was replaced or deleted, and the way back"),
         (name = "integrity", description = "Files held against their checksums"),
+        (name = "enrichment", description = "What catalogues add: lyrics, pictures"),
+        (name = "lidarr", description = "Lidarr, which looks for albums"),
+        (name = "tracker", description = "TorrentLeech, for recordings that the family may share"),
+        (name = "notifications", description = "How I am told of what needs me"),
+        (name = "players", description = "Plex, Jellyfin and Navidrome, told of what changed"),
         (name = "backups", description = "Copies proven to be readable"),
         (name = "exports", description = "A library on a drive"),
         (name = "activity", description = "Who did what"),
@@ -72,6 +77,10 @@ impl Modify for Schemes {
             COOKIE,
             "Set by `POST /api/auth/login`, for browsers; over TLS its name begins with `__Host-`.",
         );
+        let basic = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("The password of Lidarr's webhook, with any user's name."));
+        parts.add_security_scheme("basic", SecurityScheme::Http(basic.build()));
         parts.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let ticket = ApiKeyValue::with_description(
             "ticket",

@@ -16,6 +16,7 @@ use super::login::Auth;
 pub use super::output::{JsonOutput, Output};
 use super::restore::{BesideArgs, RestoreArgs, SwapArgs};
 use super::review::{ApproveArgs, Review};
+use super::services::{Lidarr, Notify, Plex, Tl};
 use super::settings::Settings;
 use super::tokens::Token;
 use super::trash::Trash;
@@ -115,6 +116,18 @@ pub enum Command {
     /// What waits, runs and failed
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Lidarr, which looks for albums
+    #[command(subcommand)]
+    Lidarr(Lidarr),
+    /// Plex, which is told of what changed
+    #[command(subcommand)]
+    Plex(Plex),
+    /// TorrentLeech, for recordings that the family may share
+    #[command(subcommand)]
+    Tl(Tl),
+    /// How I am told of what needs me
+    #[command(subcommand)]
+    Notify(Notify),
     /// Commands of the first version
     #[command(subcommand, hide = true)]
     Admin(Admin),
@@ -143,6 +156,12 @@ pub enum Command {
     /// Of `restore`: what runs as a unit of its own
     #[command(hide = true)]
     RestoreSwap(SwapArgs),
+    /// Of barbossa-failure@.service: tells people of a unit that failed
+    #[command(hide = true)]
+    TellFailure {
+        /// Its name
+        unit: String,
+    },
     /// Manual pages and completions
     #[command(subcommand, hide = true)]
     Gen(Gen),

@@ -29,9 +29,11 @@ mod reports;
 mod restore;
 mod review;
 mod role;
+mod services;
 mod settings;
 mod setup;
 mod status;
+mod tell_failure;
 mod terminal;
 mod tokens;
 mod trash;
@@ -102,6 +104,11 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Integrity(command) => with_wire(wire, |wire| integrity::run(wire, command)),
         Command::Review(command) => with_wire(wire, |wire| review::run(wire, command)),
         Command::Jobs(command) => with_wire(wire, |wire| jobs::run(wire, command)),
+        Command::Lidarr(command) => with_wire(wire, |wire| services::lidarr(wire, command)),
+        Command::Plex(command) => with_wire(wire, |wire| services::plex(wire, command)),
+        Command::Tl(command) => with_wire(wire, |wire| services::tl(wire, command)),
+        Command::Notify(command) => with_wire(wire, |wire| services::notify(wire, command)),
+        Command::TellFailure { unit } => desk::with_app(|app| tell_failure::run(app, unit)),
         Command::Admin(command) => desk_work(command.command()?, wire),
         Command::Maintenance(command) => desk_work(command.command(), wire),
         Command::Status(output) => status::run(output),

@@ -4,6 +4,7 @@
 pub mod audio;
 mod client;
 mod door;
+pub mod fake;
 mod leftovers;
 pub mod servers;
 
