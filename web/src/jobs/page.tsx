@@ -128,7 +128,7 @@ function JobList({ state, queue }: { state: string; queue: string }) {
   const list = usePages<Job, number>(
     `jobs ${state} ${queue}`,
     async (before, signal) => {
-      const asked: Record<string, unknown> = { state, queue, before, limit: PAGE };
+      const asked = { state: state || null, queue: queue || null, before: before ?? null, limit: PAGE };
       const page = await api("GET /api/jobs", { query: asked, signal });
       return { items: page.items, next: page.next_before };
     },
