@@ -18,8 +18,8 @@ export interface CoverOf {
 export function Cover({ of, pixels, isEager = false }: { of: CoverOf; pixels: number; isEager?: boolean }) {
   const key = `${of.thing}:${of.id}:${of.artwork ?? ""}:${of.version ?? ""}`;
   const [broken, setBroken] = useState("");
-  // An artist without a portrait is shown by a cover, if there is one.
-  const hasPicture = (of.artwork || of.thing === "artist") && broken !== key;
+  // An artist without a portrait is shown by a cover, which has a version too.
+  const hasPicture = (of.artwork || of.version) && broken !== key;
   return (
     <span class={`cover ${of.thing}`} style={{ "--hue": String(hueOf(of.name)) }}>
       {hasPicture ? (
@@ -37,9 +37,8 @@ export function Cover({ of, pixels, isEager = false }: { of: CoverOf; pixels: nu
           onError={() => setBroken(key)}
         />
       ) : (
-        <span class="cover-letters" aria-hidden="true">
-          {initialsOf(of.name)}
-        </span>
+        // Drawn, not written: they are no part of any name.
+        <span class="cover-letters" data-letters={initialsOf(of.name)} />
       )}
     </span>
   );

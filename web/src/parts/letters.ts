@@ -24,3 +24,12 @@ export function startsOf(counts: Count[]): Start[] {
     return found;
   });
 }
+
+/** As many letters as fit: all of them, else those that have names, else some of those from the first to the last. */
+export function thinned(starts: Start[], fits: number): Start[] {
+  if (starts.length <= fits) return starts;
+  const named = starts.filter((one) => one.count > 0);
+  if (named.length <= fits) return named;
+  const places = Array.from({ length: Math.max(2, fits) }, (_, n) => Math.round((n * (named.length - 1)) / (Math.max(2, fits) - 1)));
+  return places.flatMap((place) => named[place] ?? []);
+}
