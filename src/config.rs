@@ -33,6 +33,8 @@ pub use sources::{Loaded, Origin, Sources, Variable, changed, load, read};
 pub const SETTINGS_FILE: &str = "/etc/barbossa/barbossa.toml";
 /// Where what an admin changes while Barbossa runs is kept; the api may write there.
 pub const CHANGES_DIR: &str = "/var/lib/barbossa/settings";
+/// Where uploads lie while they arrive; the api and the worker may write there.
+pub const UPLOADS_DIR: &str = "/var/lib/barbossa/uploads";
 /// Where music lies unless somebody moved it; the units are written for it.
 pub const DEFAULT_MUSIC_PATH: &str = "/var/lib/barbossa/music";
 
@@ -66,6 +68,8 @@ pub struct Settings {
     pub worker: Worker,
     /// The way in.
     pub imports: Imports,
+    /// What is dropped onto a page.
+    pub uploads: Uploads,
     /// The way out.
     pub exports: Exports,
     /// Music from elsewhere.
@@ -185,6 +189,17 @@ pub struct Imports {
     pub sweep_seconds: u32,
     /// Below this confidence a person decides, in [0, 1].
     pub min_confidence: f32,
+}
+
+/// `[uploads]`
+#[derive(Debug, Clone)]
+pub struct Uploads {
+    /// Where they lie while they arrive; the units are written for it.
+    pub dir: PathBuf,
+    /// How much one person may have on its way at once.
+    pub quota_gib: u32,
+    /// How long one waits that nobody goes on with.
+    pub keep_hours: u32,
 }
 
 /// `[exports]`
@@ -417,6 +432,7 @@ impl Default for Settings {
                 sweep_seconds: 60,
                 min_confidence: 0.85,
             },
+            uploads: Uploads { dir: UPLOADS_DIR.into(), quota_gib: 50, keep_hours: 24 },
             exports: Exports { roots: Vec::new() },
             downloads: Downloads {
                 yt_dlp_path: "yt-dlp".into(),

@@ -3,6 +3,8 @@
 //! Each answer is true now: probes are bounded by a second and kept for less than one, a mount that hangs hangs nobody,
 //! and what cannot be known is not called `ok`. Answers carry codes only; the details go to the journal, once a change.
 
+mod system;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -447,6 +449,11 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(live))
         .routes(routes!(health_ready))
         .routes(routes!(health_live))
+}
+
+/// What is for admins, beneath `/api`.
+pub fn api_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(system::system))
 }
 
 /// How the whole is, and each part.

@@ -74,6 +74,8 @@ pub mod lidarr;
 pub mod tracker;
 /// Players that show the same music, told of what changed.
 pub mod players;
+/// What somebody drops onto a page, piece by piece.
+pub mod uploads;
 /// Files held against their checksums; damages and the ways back.
 pub mod integrity;
 /// A user's library on a drive of their own, verified.

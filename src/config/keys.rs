@@ -196,6 +196,18 @@ pub const KEYS: &[Key] = &[
         field: Field::Share(|s| &mut s.imports.min_confidence),
     },
     Key {
+        name: "uploads.quota_gib",
+        env: None,
+        meaning: "How much one person may have on its way at once, in GiB.",
+        field: Field::Number(|s| &mut s.uploads.quota_gib, 1..=10_000),
+    },
+    Key {
+        name: "uploads.keep_hours",
+        env: None,
+        meaning: "After so many hours an upload that nobody goes on with is forgotten.",
+        field: Field::Number(|s| &mut s.uploads.keep_hours, 1..=720),
+    },
+    Key {
         name: "exports.roots",
         env: None,
         meaning: "Folders beneath which exports may be written: mount points of drives, or folders with a file .barbossa-exports in them; empty: export/ in music_path.",

@@ -60,6 +60,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, name: "downloads", sql: include_str!("migrations/0014_downloads.sql") },
     Migration { version: 15, name: "shelves", sql: include_str!("migrations/0015_shelves.sql") },
     Migration { version: 16, name: "services", sql: include_str!("migrations/0016_services.sql") },
+    Migration { version: 17, name: "uploads", sql: include_str!("migrations/0017_uploads.sql") },
+    Migration { version: 18, name: "queue_pause", sql: include_str!("migrations/0018_queue_pause.sql") },
 ];
 
 /// The version of the schema that this program was built for.

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::{Queue, pause};
 use crate::app::App;
 use crate::auth::{Admin, User};
 use crate::db::Sql;
@@ -24,6 +25,8 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_jobs))
         .routes(routes!(list_queues))
+        .routes(routes!(pause::pause_queue))
+        .routes(routes!(pause::resume_queue))
         .routes(routes!(find_job))
         .routes(routes!(cancel_job))
         .routes(routes!(retry_job))
@@ -97,13 +100,15 @@ const LIST: &str = "select id, queue, kind, state, attempt, max_attempts, progre
     from job
     where id < $1 and ($2::text is null or state = $2) and ($3::text is null or queue = $3) and ($4::text is null or kind = $4)
     order by id desc limit $5";
-const QUEUES: &str = "select queue,
+const QUEUES: &str = "select q.queue, exists (select from queue_pause p where p.queue = q.queue) as paused,
         count(*) filter (where state = 'available' and run_at <= now()) as ready,
         count(*) filter (where state = 'available' and run_at > now()) as put_off,
         count(*) filter (where state = 'running') as running,
         count(*) filter (where state = 'discarded') as failed,
         min(run_at) filter (where state = 'available' and run_at <= now()) as oldest
-    from job where state in ('available', 'running', 'discarded') group by queue order by queue";
+    from unnest($1::text[]) q (queue)
+        left join job j on j.queue = q.queue and j.state in ('available', 'running', 'discarded')
+    group by q.queue order by q.queue";
 
 /// `?state&queue&kind&before&limit`
 #[derive(Debug, Deserialize, IntoParams)]
@@ -158,6 +163,8 @@ async fn list_jobs(State(app): State<App>, _: Admin, Query(which): Query<Which>)
 #[derive(Serialize, ToSchema)]
 struct QueueLength {
     queue: String,
+    /// Nothing of it is begun until an admin lets it go on.
+    paused: bool,
     /// Could begin now.
     ready: i64,
     /// Wait for their time.
@@ -170,7 +177,7 @@ struct QueueLength {
     oldest: Option<Timestamp>,
 }
 
-/// All queues in which something is.
+/// All queues.
 #[derive(Serialize, ToSchema)]
 struct Queues {
     items: Vec<QueueLength>,
@@ -180,9 +187,11 @@ struct Queues {
 #[utoipa::path(get, path = "/jobs/queues", tag = "jobs", extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Queues)))]
 async fn list_queues(State(app): State<App>, _: Admin) -> Result<Json<Queues>> {
-    let rows = app.db.get().await?.rows(QUEUES, &[]).await?;
+    let names: Vec<&str> = Queue::ALL.iter().map(|queue| queue.name()).collect();
+    let rows = app.db.get().await?.rows(QUEUES, &[&names]).await?;
     let items = rows.iter().map(|row| QueueLength {
         queue: row.get("queue"),
+        paused: row.get("paused"),
         ready: row.get("ready"),
         put_off: row.get("put_off"),
         running: row.get("running"),

@@ -54,6 +54,7 @@ pub(super) enum Held {
 const ACQUIRE: &str = "with picked as (
         select j.id from job j
         where j.state = 'available' and j.run_at <= now() and j.queue = any($1) and j.kind = any($2)
+            and not exists (select from queue_pause p where p.queue = j.queue)
             and (j.unique_key is null or not exists (select from job r
                 where r.kind = j.kind and r.unique_key = j.unique_key and r.state = 'running'))
         order by j.priority, j.run_at, j.id

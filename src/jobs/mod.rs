@@ -10,6 +10,7 @@ mod backoff;
 mod care;
 mod http;
 mod lease;
+mod pause;
 mod registry;
 pub mod schedule;
 mod wait;
@@ -49,6 +50,10 @@ pub enum Queue {
 }
 
 impl Queue {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Imports, Self::Exports, Self::Maintenance, Self::Downloads, Self::Network];
+
     /// Its name in the database and on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use super::page::{Page, PageQuery, number};
 use super::search::{self, Found, Kind, Unified};
 use super::shelf::{self, Letter, Overview, ShelfQuery};
 use super::track::{Track, Tracks};
-use super::{artwork, page, reports, statistics, stream};
+use super::{artwork, page, preview, reports, statistics, stream};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
@@ -40,6 +40,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(artwork::album_artwork))
         .routes(routes!(track))
         .routes(routes!(stream::stream))
+        .routes(routes!(preview::preview))
         .routes(routes!(search_all))
         .routes(routes!(search_unified))
         .merge(reports::routes())

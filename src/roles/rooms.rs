@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
-    activity, auth, backups, edits, enrichment, exports, hearts, imports, integrity, library, lidarr,
-    members, messages, openid, players, settings, sources, tracker, trash,
+    activity, auth, backups, edits, enrichment, exports, health, hearts, imports, integrity, library, lidarr,
+    members, messages, openid, players, settings, sources, tracker, trash, uploads,
 };
 
 /// Beneath `/api`.
@@ -24,7 +24,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(edits::routes())
         .merge(trash::routes())
         .merge(imports::http::routes())
+        .merge(uploads::routes())
         .merge(integrity::routes())
+        .merge(health::api_routes())
         .merge(imports::show_http::routes())
         .merge(backups::routes())
         .merge(settings::routes())
@@ -44,6 +46,7 @@ pub fn jobs() -> Registry {
         .with::<sources::LookAtSources>()
         .with::<library::ReadEssences>()
         .with::<library::MakeThumbnails>()
+        .with::<library::MakePreview>()
         .with::<library::NoteSpace>()
         .with::<hearts::ReconcileLinks>()
         .with::<hearts::AuditLinks>()
@@ -76,6 +79,8 @@ pub fn jobs() -> Registry {
         .with::<messages::TestTarget>()
         .with::<players::TellPlayers>()
         .with::<players::AskPlayer>()
+        .with::<uploads::Take>()
+        .with::<uploads::Expire>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
         .with::<backups::MakeBackup>()
@@ -88,6 +93,7 @@ pub fn timetable() -> Vec<Timed> {
     let rooms = [
         Timed::new::<imports::Sweep>("*/5 * * * *"),
         Timed::new::<integrity::VerifySlice>("0 3 * * *"),
+        Timed::new::<uploads::Expire>("25 * * * *"),
         Timed::new::<edits::ExpireEdits>("40 2 * * *"),
         // What a lost job has left; else it finds nothing to do.
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),

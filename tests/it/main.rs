@@ -14,6 +14,7 @@ mod cli;
 mod collection;
 mod contract;
 mod conduct;
+mod control;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod drill;
@@ -45,6 +46,7 @@ mod notices;
 mod openid;
 mod pages;
 mod players;
+mod preview;
 mod releases;
 mod reports;
 mod restore;
@@ -65,6 +67,7 @@ mod totals;
 mod tracker;
 mod trash;
 mod upgrade;
+mod uploads;
 mod verdicts;
 mod watch;
 #[cfg(feature = "failpoints")]

@@ -37,6 +37,8 @@ const ADMINS: &[(&str, &str)] = &[
     ("GET", "/api/import/review/{id}"),
     ("GET", "/api/jobs"),
     ("GET", "/api/jobs/queues"),
+    ("POST", "/api/jobs/queues/{queue}/pause"),
+    ("POST", "/api/jobs/queues/{queue}/resume"),
     ("POST", "/api/jobs/{id}/cancel"),
     ("POST", "/api/jobs/{id}/retry"),
     ("GET", "/api/settings"),

@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, ORIGIN};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ use crate::telemetry::REQUEST_ID;
 const REQUEST_ID_HEADER: &str = "x-request-id";
 /// Until the head of the answer; a body may stream for longer.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// The same while a piece of a file arrives, which waits for each part of it no longer than it should by itself.
+const DEADLINE_OF_UPLOADS: Duration = Duration::from_secs(4 * 3600);
 /// An answer that takes longer is worth a line in the journal.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -62,7 +64,7 @@ pub(super) async fn frame(State(frame): State<Arc<Frame>>, mut request: Request,
             took,
         );
         let took_ms = took.as_millis() as u64;
-        if took > SLOW {
+        if took > SLOW && method != Method::PATCH {
             tracing::warn!(http_status = status, took_ms, "{method} {path} was slow");
         } else {
             tracing::debug!(http_status = status, took_ms, "{method} {path}");
@@ -93,7 +95,9 @@ impl Frame {
         if let Some(refusal) = self.refusal(path) {
             return refusal.into_response();
         }
-        match tokio::time::timeout(DEADLINE, next.run(request)).await {
+        let is_upload = request.method() == Method::PATCH && path.starts_with("/api/import/upload/");
+        let deadline = if is_upload { DEADLINE_OF_UPLOADS } else { DEADLINE };
+        match tokio::time::timeout(deadline, next.run(request)).await {
             Ok(response) => in_our_words(response).await,
             Err(_) => Error::Unavailable("That took too long. Try again in a moment.").into_response(),
         }
