@@ -9,8 +9,9 @@ export CARGO_INCREMENTAL := "1"
 # Cached bytecode would be the only thing that a test run leaves in the checkout.
 export PYTHONDONTWRITEBYTECODE := "1"
 
-# Debian's own Python: the packages that the tests need are Debian's too.
+# Debian's own Python: the packages that the tests need are Debian's too, but for those that look at the pages.
 python := "/usr/bin/python3"
+python_with_browser := cache / "browser/bin/python"
 package := python + " tests/machine/package.py"
 machine := python + " tests/machine/machine.py"
 debian_packages := """
@@ -100,6 +101,15 @@ setup:
         {{ python }} -m venv "$clients"
         "$clients/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/clients/requirements.txt
         cp tests/clients/requirements.txt "$clients/requirements.txt"
+    fi
+    # What drives the browser that looks at the pages; the same, on top of Debian's pytest.
+    browser={{ quote(cache / "browser") }}
+    if ! cmp --silent tests/browser/requirements.txt "$browser/requirements.txt"; then
+        echo "installing playwright"
+        rm -rf "$browser"
+        {{ python }} -m venv --system-site-packages "$browser"
+        "$browser/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/browser/requirements.txt
+        cp tests/browser/requirements.txt "$browser/requirements.txt"
     fi
     # Cargo gives our own crate the same file names in every checkout, and would take another checkout's newer build for ours.
     if [ "$(cat "$CARGO_TARGET_DIR/checkout" 2>/dev/null)" != "$PWD" ]; then
@@ -231,7 +241,11 @@ release: setup
 
 # The machine tests: a booted Debian 13 with `apt install barbossa` (NAME picks some)
 test-machine *NAME: build web
-    {{ python }} -m pytest -p no:cacheprovider tests/machine {{ if NAME == "" { "" } else { "-k " + quote(NAME) } }}
+    {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine {{ if NAME == "" { "" } else { "-k " + quote(NAME) } }}
+
+# Take a picture of each page (light, dark; desktop, phone) into DIR
+screenshots DIR: build web
+    BARBOSSA_SCREENSHOTS={{ quote(absolute_path(DIR)) }} {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine/test_pages.py -k "barriers"
 
 # The faults at full length: a thousand jobs under kills, the shipped watchdogs, ten power cuts, half a minute of load on each upgrade
 faults *NAME="test_faults or test_upgrade": build
