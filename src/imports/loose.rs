@@ -86,15 +86,20 @@ fn sort(room: &Path, quiet: Duration) -> std::io::Result<Sorted> {
     Ok(Sorted::Into(folders))
 }
 
-/// What its album is known by, and a name for the folder: of the album, else of the file itself.
+/// What its album is known by, and a name for the folder.
 fn folder_for(room: &Path, file: &Path) -> (String, String) {
-    let tags = audio::read(&room.join(file)).map(|sound| sound.tags).unwrap_or_default();
-    let name = match (tags.album_artist.or(tags.artist), tags.album) {
+    let name = folder_name(&room.join(file));
+    (identity_key(&name), safe_component(&name))
+}
+
+/// A name for the folder of a sound file that has none: of its album, by the tags, else of the file itself.
+pub fn folder_name(file: &Path) -> String {
+    let tags = audio::read(file).map(|sound| sound.tags).unwrap_or_default();
+    match (tags.album_artist.or(tags.artist), tags.album) {
         (Some(artist), Some(album)) => format!("{artist} - {album}"),
         (None, Some(album)) => album,
         _ => file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-    };
-    (identity_key(&name), safe_component(&name))
+    }
 }
 
 /// Never into a folder that somebody may be filling.

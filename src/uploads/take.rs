@@ -71,6 +71,7 @@ impl Job for Take {
             })
             .collect();
         drop(client);
+        let name = named(name, &files).await?;
         let staging = app.music().join(INBOX).join(format!(".upload-{}", self.upload_id));
         // The rename was made, and its row was not written.
         let has_appeared = folder.is_some() && !staging.exists() && exists(app, folder.as_deref());
@@ -85,6 +86,22 @@ impl Job for Take {
         };
         self.end(app, user_id, appeared).await
     }
+}
+
+/// Files that came without a folder have the first one's name, until their tags can be read: a folder's name counts when
+/// an album is identified.
+async fn named(name: String, files: &[Arrived]) -> Result<String> {
+    let Some(first) = files.iter().find(|file| names::kind_of(&file.path) == Some(Kind::Audio)) else {
+        return Ok(name);
+    };
+    let stem = Path::new(&first.path).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if first.path.contains('/') || safe_component(&stem) != name {
+        return Ok(name);
+    }
+    let from = first.from.clone();
+    let by_tags = blocking(move || imports::folder_name(&from)).await?;
+    // By its row's number, when it has no tags.
+    Ok(if by_tags.bytes().all(|byte| byte.is_ascii_digit()) { name } else { by_tags })
 }
 
 /// A file as it lies in the upload's folder.

@@ -107,9 +107,10 @@ pub async fn uploads(client: &impl Sql, user_id: i64, only: Option<i64>) -> Resu
     let mut uploads: Vec<Upload> = rows.iter().map(Upload::from).collect();
     let open: Vec<i64> = uploads.iter().filter(|u| u.state == "open").map(|u| u.id).collect();
     for row in client.rows(FILES, &[&open]).await? {
-        let upload = uploads.iter_mut().find(|u| u.id == row.get::<_, i64>(0));
         let file = UploadFile { id: row.get(1), path: row.get(2), size: row.get(3), offset: row.get(4) };
-        upload.into_iter().for_each(|upload| upload.files.push(file.clone()));
+        if let Some(upload) = uploads.iter_mut().find(|u| u.id == row.get::<_, i64>(0)) {
+            upload.files.push(file);
+        }
     }
     Ok(uploads)
 }

@@ -155,6 +155,26 @@ async fn a_dropped_folder_goes_on_where_it_broke_off_and_is_imported_in_its_send
     eventually("nothing is left of it", async || files_beneath(house.uploads()).is_empty()).await;
 }
 
+#[tokio::test]
+async fn files_without_a_folder_get_one_that_is_named_after_their_album() {
+    let house = House::new().await;
+    house.start_worker();
+    let ada = house.person("ada").await;
+    let songs = album(&house.town.outside().join("x"), "Kino", "Noch", 1986, 2);
+    let bytes: Vec<Vec<u8>> = songs.iter().map(|song| std::fs::read(song).unwrap()).collect();
+    let upload =
+        ada.begin(&[("01 - Song 1.flac", bytes[0].len()), ("02 - Song 2.flac", bytes[1].len())]).await;
+    for (n, content) in bytes.iter().enumerate() {
+        assert_eq!(ada.piece(id_of(&upload, n), 0, content).await.status, StatusCode::NO_CONTENT);
+    }
+    let done = house.upload(&ada, upload["id"].as_i64().unwrap(), "done").await;
+    assert_eq!(done["folder"], "import/pending/Kino - Noch");
+    eventually("the album is in the library", async || {
+        house.town.value::<i64>("select count(*) from track").await == 2
+    })
+    .await;
+}
+
 fn zipped(folder: &Path) -> Vec<u8> {
     let path = folder.with_extension("zip");
     let made =
