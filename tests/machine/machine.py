@@ -303,8 +303,14 @@ class Machine:
 
     def _mount_disk(self) -> None:
         if self.disk_image.exists() and not os.path.ismount(self.disk):
-            # Replays the journal after a power cut, as the next start would.
-            subprocess.run(["mount", "-o", "loop", self.disk_image, self.disk], check=True)
+            # A device of its own each time: the one from before a power cut may still be held by somebody's mount namespace, and
+            # its file system is dead. This replays the journal, as the next start would. The device goes with the mount.
+            made = subprocess.run(["losetup", "--find", "--show", self.disk_image], check=True, stdout=subprocess.PIPE, text=True)
+            device = made.stdout.strip()
+            try:
+                subprocess.run(["mount", device, self.disk], check=True)
+            finally:
+                subprocess.run(["losetup", "--detach", device], check=True)
 
     def _mount(self) -> None:
         if os.path.ismount(self.root):
@@ -317,12 +323,7 @@ class Machine:
         while os.path.ismount(self.root):
             subprocess.run(["umount", "--recursive", "--lazy", self.root], check=True)
         if os.path.ismount(self.disk):
-            # Not lazily: mounted again beside its former self, it would be written by two.
-            self.wait_until(
-                "the disk is free",
-                lambda: subprocess.run(["umount", self.disk], capture_output=True).returncode == 0
-                and subprocess.run(["losetup", "--associated", self.disk_image], capture_output=True).stdout == b"",
-            )
+            self.wait_until("the disk is free", lambda: subprocess.run(["umount", self.disk], capture_output=True).returncode == 0)
 
     def _connect(self) -> None:
         """One network namespace, one cable between it and the host, an address at each end."""
