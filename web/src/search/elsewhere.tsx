@@ -5,7 +5,6 @@ import { useEffect, useState } from "preact/hooks";
 import { addressOf, api, ask } from "../api/client";
 import type { Source } from "../api/schema";
 import { useResource } from "../api/store";
-import { isAdmin } from "../app/session";
 import { say, sayProblem } from "../app/toasts";
 import { Badge } from "../parts/badge";
 import { Icon } from "../parts/icon";
@@ -154,7 +153,7 @@ function LidarrArtists({ asked }: { asked: string }) {
             </span>
           </div>
           {artist.in_lidarr && <Badge>{search.known}</Badge>}
-          {!artist.in_lidarr && isAdmin.value && (
+          {!artist.in_lidarr && (
             <button type="button" class="icon-button" aria-label={search.add(artist.name)} title={search.add(artist.name)} onClick={() => void add(artist)}>
               <Icon name="plus" />
             </button>
