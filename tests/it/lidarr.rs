@@ -402,8 +402,11 @@ async fn the_settings_say_whether_it_answered_when_somebody_looked_last() {
     let house = house_with(&fake).await;
     assert_eq!(house.ada.get("/api/settings").await.expect(200)["lidarr_connected"], Value::Null);
     house.ada.post("/api/sources/check", Value::Null).await.expect(202);
-    eventually("somebody has looked", || async {
-        house.ada.get("/api/settings").await.expect(200)["lidarr_connected"] == true
+    eventually("somebody has looked at all", || async {
+        let looked = house
+            .value::<i64>("select count(*) from source where name in ('lidarr', 'lrclib', 'plex')")
+            .await;
+        looked == 3 && house.ada.get("/api/settings").await.expect(200)["lidarr_connected"] == true
     })
     .await;
     let all = house.bob.get("/api/sources").await.expect(200);
