@@ -26,6 +26,21 @@ export type Activity = {
   username?: string | null;
 };
 
+/** Whom to add. */
+export type AddArtist = {
+  /** MusicBrainz artist. */
+  mbid: string;
+  /** The same. */
+  metadata_profile_id?: number | null;
+  name: string;
+  /** Lidarr's own; the root folder's or the first when it is not said. */
+  quality_profile_id?: number | null;
+  /** As Lidarr sees it; its first when it is not said. */
+  root_folder?: string | null;
+  /** Whether it looks for their albums at once; so unless it is said otherwise. */
+  search_for_missing?: boolean | null;
+};
+
 /** An album, as one user sees it. */
 export type Album = {
   /** The album artist. */
@@ -114,6 +129,18 @@ export type AlbumHit = {
 /** Some albums, in order; each row is read only when it is written out. */
 export type Albums = Album[];
 
+/** What came of all artists without a picture, as far as it is known yet. */
+export type AllArtwork = {
+  fetched: number;
+  /** The job. */
+  job_id: number;
+  not_found: number;
+  /** It goes on after this answer: ask for the job. */
+  pending: boolean;
+  results: ArtistArtwork[];
+  total: number;
+};
+
 /** A token, as its owner sees it afterwards. */
 export type ApiToken = {
   /** When it was made. */
@@ -162,6 +189,16 @@ export type Artist = {
   path?: string | null;
   /** As sorted: `Beatles, The`. */
   sort_name: string;
+};
+
+/** What came of one artist. */
+export type ArtistArtwork = {
+  artist_id: number;
+  error?: string | null;
+  name: string;
+  path?: string | null;
+  /** `fetched`, `not_found` or `error`. */
+  status: string;
 };
 
 /** An artist's new name. */
@@ -288,6 +325,30 @@ export type BackupStarted = {
 /** How backups are. */
 export type BackupStatus = Proof & {
   last_backup?: BackupRun | null;
+};
+
+/** What is to be asked about; of the newest tracks, when nothing is said. */
+export type Batch = {
+  album_id?: number | null;
+  artist_id?: number | null;
+  /** `false`: the answer waits for a while. */
+  background?: boolean | null;
+  /** At most so many tracks, up to 500; 100 when it is not said. */
+  limit?: number | null;
+};
+
+/** What Lidarr has brought. */
+export type Brought = {
+  artist?: string | null;
+  /** Why it failed, and what to do. */
+  error?: string | null;
+  /** Where it lay. */
+  folder: string;
+  found_at: string;
+  id: number;
+  /** `found`, `handed_over` (to the imports) or `failed`. */
+  status: string;
+  title: string;
 };
 
 /** What was done. */
@@ -431,6 +492,41 @@ export type EditAnswer = {
   status: string;
 };
 
+/** What came of it. */
+export type EnrichedTrack = {
+  message: string;
+  /** Whether there are words now. */
+  success: boolean;
+  track_id: number;
+};
+
+/** How much is known of the tracks. */
+export type EnrichmentStats = {
+  /** Percent, with one decimal. */
+  lyrics_coverage_pct: number;
+  missing_composer: number;
+  missing_isrc: number;
+  missing_lyrics: number;
+  total_tracks: number;
+};
+
+/** Work that was begun, or done. */
+export type EnrichmentTask = {
+  /** The job. */
+  job_id: number;
+  message: string;
+  /** The job; `sync` when it is done already. */
+  task_id: string;
+};
+
+/** By what right. */
+export type Entitlement = {
+  /** `own_recording`, `free_licence` or `permission` (of whoever holds the rights). */
+  right: string;
+  /** In one's own words: whose recording it is, which licence, who permitted it. From 10 to 2000 characters. */
+  statement: string;
+};
+
 /** One reason to believe, or not to. */
 export type Evidence = {
   /** What it leaves of the confidence, in [0, 1]. */
@@ -516,6 +612,14 @@ export type External = {
   source: string;
 };
 
+/** It was fetched. */
+export type FetchedArtwork = {
+  /** Where it lies, relative to the music folder. */
+  path?: string | null;
+  /** `fetched` */
+  status: string;
+};
+
 /** What is wrong with one part of a request. */
 export type FieldProblem = {
   /** The way to the part: `["query", "limit"]`, `["body", "ids", 0]`. First `path`, `query` or `body`. */
@@ -544,6 +648,12 @@ export type Found = {
   artists: Artists;
   /** By title, or by artist or album. */
   tracks: Tracks;
+};
+
+/** Which gaps. */
+export type Gaps = {
+  /** Only of this album of ours; of all that are not whole, when it is not said. */
+  album_id?: number | null;
 };
 
 /** Tracks that are, or may be, one recording. */
@@ -779,6 +889,133 @@ export type LibrarySummary = {
   users: number;
 };
 
+/** What became of an artist. */
+export type LidarrAdded = {
+  /** Lidarr's own. */
+  artist_id: number;
+  name: string;
+  /** `added`, or `exists` when it was there already. */
+  status: string;
+};
+
+/** An album that Lidarr wants. */
+export type LidarrAlbum = {
+  artist?: string | null;
+  /** Lidarr's own. */
+  id: number;
+  /** MusicBrainz release group. */
+  mbid: string;
+  title: string;
+};
+
+/** An artist that Lidarr has. */
+export type LidarrArtist = {
+  album_count: number;
+  /** Lidarr's own. */
+  id: number;
+  /** MusicBrainz artist. */
+  mbid: string;
+  monitored: boolean;
+  name: string;
+};
+
+/** Artists that Lidarr has. */
+export type LidarrArtists = {
+  /** The same, as clients of the first version read it. */
+  artists?: LidarrArtist[] | undefined;
+  count: number;
+  items: LidarrArtist[];
+};
+
+/** What a search found. */
+export type LidarrFound = {
+  count: number;
+  query?: string | undefined;
+  /** At most twenty. */
+  results: LidarrFoundArtist[];
+};
+
+/** An artist that Lidarr could look for. */
+export type LidarrFoundArtist = {
+  genres: string[];
+  /** Whether it has them already. */
+  in_lidarr: boolean;
+  /** MusicBrainz artist. */
+  mbid: string;
+  name: string;
+  /** Some words about them. */
+  overview: string;
+};
+
+/** Something that happened in Lidarr. */
+export type LidarrHappened = {
+  album?: string | null;
+  artist?: string | null;
+  date: string;
+  /** `grabbed`, `trackFileImported`, `downloadFailed`, … */
+  event_type: string;
+  id: number;
+};
+
+/** What happened in Lidarr. */
+export type LidarrHistory = {
+  count: number;
+  items: LidarrHappened[];
+};
+
+/** A profile of Lidarr's. */
+export type LidarrProfile = {
+  id: number;
+  name: string;
+};
+
+/** What an artist may be added with. */
+export type LidarrProfiles = {
+  metadata_profiles: LidarrProfile[];
+  quality_profiles: LidarrProfile[];
+  /** Paths, as Lidarr sees them. */
+  root_folders: string[];
+};
+
+/** What Lidarr is fetching. */
+export type LidarrQueue = {
+  count: number;
+  items: LidarrQueued[];
+};
+
+/** Something that Lidarr is fetching. */
+export type LidarrQueued = {
+  album?: string | null;
+  artist?: string | null;
+  error?: string | null;
+  /** `00:03:20` */
+  eta?: string | null;
+  id: number;
+  /** Percent. */
+  progress: number;
+  /** `downloading`, `importPending`, … */
+  state?: string | null;
+  /** `downloading`, `completed`, … */
+  status: string;
+  title: string;
+};
+
+/** Whether Lidarr answers. */
+export type LidarrStatus = {
+  connected: boolean;
+  /** Why it does not. */
+  error?: string | null;
+  /** Its address, for admins. */
+  url?: string | null;
+  version?: string | null;
+};
+
+/** Albums that Lidarr wants and does not have whole. */
+export type LidarrWanted = {
+  count: number;
+  items: LidarrAlbum[];
+};
+
 /** Lines, the newest first. */
 export type Lines = {
   items: Activity[];
@@ -822,6 +1059,22 @@ export type LoggedIn = {
 export type Login = {
   password: string;
   username: string;
+};
+
+/** What to look for: albums, or all of an artist's. */
+export type Look = {
+  /** Lidarr's own ids, at most a hundred. */
+  album_ids?: number[] | undefined;
+  /** Lidarr's own id. */
+  artist_id?: number | null;
+};
+
+/** Lidarr looks. */
+export type Looking = {
+  /** Lidarr's own. */
+  command_id: number;
+  /** `started` */
+  status: string;
 };
 
 /** Who asks. Root at the local socket has neither a row nor a day when it was made. */
@@ -883,6 +1136,18 @@ export type NewExport = {
   user_id?: number | null;
 };
 
+/** What a person wants. */
+export type NewTarget = {
+  /** Of the webhook, of the topic at ntfy (`https://ntfy.sh/topic`), of the person. */
+  address: string;
+  /** What to tell by it; all that concerns this person, when it is not said. */
+  events?: string[] | null;
+  /** Whether anything is told; so unless it is said otherwise. */
+  is_enabled?: boolean | null;
+  /** `webhook`, `ntfy`, `email`. */
+  kind: string;
+};
+
 export type NewToken = {
   /** Days until it ends by itself; left out: it does not. */
   expires_in_days?: number | null;
@@ -890,6 +1155,22 @@ export type NewToken = {
   name: string;
   /** What it may. */
   scope?: TokenScope | undefined;
+};
+
+/** Something that can be told. */
+export type NotificationEvent = {
+  /** As a sentence. */
+  meaning: string;
+  name: string;
+};
+
+/** How I am told, and of what I could be. */
+export type Notifications = {
+  /** What concerns me. */
+  events: NotificationEvent[];
+  /** `webhook`, `ntfy`, `email`. */
+  kinds: string[];
+  targets: Target[];
 };
 
 /** Where to go on. */
@@ -969,6 +1250,32 @@ export type PendingImport = {
   status: string;
 };
 
+/** A library for music in Plex. */
+export type PlexSection = {
+  key: string;
+  /** Where its files lie, as Plex sees them. */
+  paths: string[];
+  title: string;
+};
+
+/** How Plex is. */
+export type PlexStatus = {
+  connected: boolean;
+  /** Why it is not connected. */
+  error?: string | null;
+  /** As its people call it. */
+  name?: string | null;
+  /** The key of the library that is told. */
+  section?: string | null;
+  /** Its libraries for music. */
+  sections: PlexSection[];
+  /** Whether our library lies in a folder of that section; if not, `plex.path_map` says where Plex sees it. */
+  sees_the_library: boolean;
+  /** Its address, for admins. */
+  url?: string | null;
+  version?: string | null;
+};
+
 /** What an answer says that is no success. */
 export type Problem = {
   /** A stable word for programs: `not_found`, `conflict`, `validation`, … */
@@ -1025,6 +1332,13 @@ export type Rejection = {
   delete_files?: boolean | undefined;
   /** For whoever looks at it later. */
   reason?: string | null;
+};
+
+/** Whether a release is there. */
+export type ReleaseCheck = {
+  exists: boolean;
+  release_name: string;
+  safe_to_upload: boolean;
 };
 
 /** What will make each user's folder equal to their hearts. */
@@ -1159,6 +1473,12 @@ export type RunnerUp = {
   year?: number | null;
 };
 
+/** What Plex is to look at. */
+export type Scan = {
+  /** A folder of the library, relative to the music folder or a whole path; without it, all. */
+  path?: string | null;
+};
+
 /** A session, as its owner sees it. */
 export type Session = {
   /** From where. */
@@ -1198,7 +1518,7 @@ export type Setting = {
 /** The settings, without secrets. */
 export type Settings = {
   bandcamp_enabled: boolean;
-  /** Not asked here: this process has no network. */
+  /** As it was when somebody looked last: at most ten minutes ago. */
   lidarr_connected?: boolean | null;
   lidarr_enabled: boolean;
   lidarr_url: string;
@@ -1213,7 +1533,7 @@ export type Settings = {
   music_path_host: string;
   music_users: string;
   plex_auto_scan: boolean;
-  /** Not asked here: this process has no network. */
+  /** The same. */
   plex_connected?: boolean | null;
   plex_enabled: boolean;
   plex_url: string;
@@ -1286,6 +1606,43 @@ export type Status = {
 
 /** One step on the way to a part of a request. */
 export type Step = string | number;
+
+/** As clients see it. */
+export type Target = {
+  /** Of the webhook, of the topic at ntfy (`https://ntfy.sh/topic`), of the person. */
+  address: string;
+  /** When it was made. */
+  created_at: string;
+  /** What is told by it. */
+  events: string[];
+  /** The row. */
+  id: number;
+  /** Whether anything is. */
+  is_enabled: boolean;
+  /** `webhook`, `ntfy`, `email`. */
+  kind: string;
+  /** Why that failed, if it did. */
+  last_error?: string | null;
+  /** When something was told last. */
+  last_sent_at?: string | null;
+};
+
+/** What became of a test. */
+export type TestResult = {
+  /** Why not. */
+  error?: string | null;
+  id: number;
+  /** Whether it was taken there. */
+  sent: boolean;
+};
+
+/** Whether it answers. */
+export type Tested = {
+  connected: boolean;
+  /** Why not. */
+  error?: string | null;
+  version?: string | null;
+};
 
 /** As it is given out. */
 export type Ticket = {
@@ -1408,6 +1765,41 @@ export type TrackHit = {
   track_number: number;
 };
 
+/** The words of a song. */
+export type TrackLyrics = {
+  /** Lines. */
+  plain?: string | null;
+  /** `found`, `instrumental`, `none`, or `unknown` when nobody has asked yet. */
+  status: string;
+  /** Lines with times, as in an `.lrc`. */
+  synced?: string | null;
+  track_id: number;
+};
+
+/** A track without lyrics. */
+export type TrackWithoutLyrics = {
+  album_id: number;
+  album_title: string;
+  artist_name: string;
+  id: number;
+  title: string;
+};
+
+/** Something that was to be uploaded. */
+export type TrackerUpload = {
+  album_id?: number | null;
+  created_at: string;
+  error?: string | null;
+  id: number;
+  release_name: string;
+  requested_by?: string | null;
+  /** `own_recording`, `free_licence`, `permission`. */
+  right: string;
+  statement: string;
+  /** Its number there; null when it was not taken. */
+  torrent_id?: number | null;
+};
+
 /** Some tracks, in order; each row is read only when it is written out. */
 export type Tracks = Track[];
 
@@ -1501,6 +1893,18 @@ export type Unified = {
   type: string;
 };
 
+/** It is uploaded. */
+export type Uploaded = {
+  job_id: number;
+  release_name: string;
+  /** `uploaded`, or `started` when it takes longer. */
+  status: string;
+  /** Its number there. */
+  torrent_id?: number | null;
+  /** Its row here: `/api/tl/uploads/{id}/torrent` has the file to seed. */
+  upload_id: number;
+};
+
 /** A person who may log in. */
 export type User = {
   /** When it was made. */
@@ -1523,6 +1927,12 @@ export type Way = {
 
 /** What to do when the library has other audio in the same place. */
 export type WhenThere = "ask" | "replace" | "beside" | "extend";
+
+/** Which one is tried. */
+export type Which = {
+  /** Only this one; all of mine, when it is not said. */
+  id?: number | null;
+};
 
 /** Why tracks are taken for one recording; the surest first. */
 export type Why = "essence" | "recording" | "isrc" | "maybe";
@@ -1770,6 +2180,20 @@ export interface Routes {
     body: FormData | Blob;
     answer: ArtworkAnswer;
   };
+  /** Fetches a picture of an artist, as MusicBrainz and Wikimedia Commons have it. */
+  "POST /api/artists/{id}/artwork/fetch": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: FetchedArtwork;
+  };
+  /** Fetches pictures of artists that have none, two hundred at once. What takes longer goes on after the answer. */
+  "POST /api/artwork/artists/fetch-all": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: AllArtwork;
+  };
   /** Logs in, for a program by the token, for a browser by the cookie. */
   "POST /api/auth/login": {
     path: Record<never, never>;
@@ -1895,6 +2319,41 @@ export interface Routes {
     query: { preview?: boolean | null };
     body: undefined;
     answer: EditAnswer;
+  };
+  /** Asks for the lyrics of an album's tracks. */
+  "POST /api/enrichment/album/{id}": {
+    path: { id: number };
+    query: { background?: boolean | null };
+    body: undefined;
+    answer: EnrichmentTask;
+  };
+  /** Asks for the lyrics of many tracks that have none. */
+  "POST /api/enrichment/batch": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Batch | null;
+    answer: EnrichmentTask;
+  };
+  /** How much is known of the tracks: lyrics, ISRC, composer. */
+  "GET /api/enrichment/stats": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: EnrichmentStats;
+  };
+  /** Asks for the lyrics of one track. */
+  "POST /api/enrichment/track/{id}": {
+    path: { id: number };
+    query: { background?: boolean | null };
+    body: undefined;
+    answer: EnrichedTrack;
+  };
+  /** Tracks without lyrics, the newest first. */
+  "GET /api/enrichment/tracks/missing-lyrics": {
+    path: Record<never, never>;
+    query: { limit?: number | null; album_id?: number | null };
+    body: undefined;
+    answer: TrackWithoutLyrics[];
   };
   /** One's own exports, or for an admin anyone's, the newest first; for root at the local socket all of them. */
   "GET /api/exports": {
@@ -2099,6 +2558,97 @@ export interface Routes {
     body: undefined;
     answer: Report_Incomplete;
   };
+  /** Artists that Lidarr has. */
+  "GET /api/lidarr/artists": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: LidarrArtists;
+  };
+  /** Has Lidarr look for an artist's albums, by its own profiles and folders unless others of them are named. */
+  "POST /api/lidarr/artists": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: AddArtist;
+    answer: LidarrAdded;
+  };
+  /** Looks now for what Lidarr has downloaded, instead of within five minutes. */
+  "POST /api/lidarr/collect": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Started;
+  };
+  /** What was brought from Lidarr, the newest first. */
+  "GET /api/lidarr/downloads": {
+    path: Record<never, never>;
+    query: { limit?: number | null };
+    body: undefined;
+    answer: Brought[];
+  };
+  /** Has Lidarr look for what is missing of our albums, as far as it wants them too. */
+  "POST /api/lidarr/gaps": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Gaps | null;
+    answer: Started;
+  };
+  /** What happened in Lidarr, the newest first. */
+  "GET /api/lidarr/history": {
+    path: Record<never, never>;
+    query: { limit?: number | null };
+    body: undefined;
+    answer: LidarrHistory;
+  };
+  /** Lidarr's profiles and root folders. */
+  "GET /api/lidarr/profiles": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: LidarrProfiles;
+  };
+  /** What Lidarr is fetching, and how far it is. */
+  "GET /api/lidarr/queue": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: LidarrQueue;
+  };
+  /** Artists that there are, as Lidarr finds them. */
+  "GET /api/lidarr/search": {
+    path: Record<never, never>;
+    query: { q: string };
+    body: undefined;
+    answer: LidarrFound;
+  };
+  /** Has Lidarr look for albums now. */
+  "POST /api/lidarr/search": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Look;
+    answer: Looking;
+  };
+  /** Whether Lidarr answers. */
+  "GET /api/lidarr/status": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: LidarrStatus;
+  };
+  /** Albums that Lidarr wants and does not have whole. */
+  "GET /api/lidarr/wanted": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: LidarrWanted;
+  };
+  /** Takes what Lidarr's webhook tells. When it has imported an album, that is brought from the folder that both see. */
+  "POST /api/lidarr/webhook": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Record<string, unknown>;
+    answer: Status;
+  };
   /** What I did, the newest first. */
   "GET /api/me/activity": {
     path: Record<never, never>;
@@ -2190,6 +2740,41 @@ export interface Routes {
     body: undefined;
     answer: HeartAnswer;
   };
+  /** How I am told of what needs me, and of what I could be. */
+  "GET /api/me/notifications": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Notifications;
+  };
+  /** Adds a way to tell me: a webhook (POST with JSON), a topic at ntfy, or an e-mail address. */
+  "POST /api/me/notifications": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewTarget;
+    answer: Target;
+  };
+  /** Sends me a test message, by one way or by all of mine; each at most every ten seconds. */
+  "POST /api/me/notifications/test": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Which | null;
+    answer: TestResult[];
+  };
+  /** Forgets a way to tell me. */
+  "DELETE /api/me/notifications/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Status;
+  };
+  /** Changes a way to tell me. */
+  "PUT /api/me/notifications/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: NewTarget;
+    answer: Target;
+  };
   /** Makes one change to several albums. */
   "PUT /api/metadata/albums": {
     path: Record<never, never>;
@@ -2232,6 +2817,20 @@ export interface Routes {
     body: undefined;
     answer: unknown;
   };
+  /** Has Plex look at a folder, or at all. */
+  "POST /api/plex/scan": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: Scan | null;
+    answer: Status;
+  };
+  /** How Plex is, and which of its libraries are for music. */
+  "GET /api/plex/status": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: PlexStatus;
+  };
   /** Searches as you type: exact names first, then beginnings, then all that have the words. */
   "GET /api/search": {
     path: Record<never, never>;
@@ -2267,6 +2866,34 @@ export interface Routes {
     body: undefined;
     answer: Folders;
   };
+  /** Whether Jellyfin answers, at this address and with this key or as it is set. */
+  "POST /api/settings/test/jellyfin": {
+    path: Record<never, never>;
+    query: { url?: string | null; token?: string | null };
+    body: undefined;
+    answer: Tested;
+  };
+  /** Whether Lidarr answers, at this address and with this key or as it is set. */
+  "POST /api/settings/test/lidarr": {
+    path: Record<never, never>;
+    query: { url?: string | null; api_key?: string | null };
+    body: undefined;
+    answer: LidarrStatus;
+  };
+  /** Whether Navidrome answers, at this address and with this password or as it is set. */
+  "POST /api/settings/test/navidrome": {
+    path: Record<never, never>;
+    query: { url?: string | null; token?: string | null };
+    body: undefined;
+    answer: Tested;
+  };
+  /** Whether Plex answers, at this address and with this token or as it is set. */
+  "POST /api/settings/test/plex": {
+    path: Record<never, never>;
+    query: { url?: string | null; token?: string | null };
+    body: undefined;
+    answer: Tested;
+  };
   /** Where music comes from and who else is told, and how each of them is. */
   "GET /api/sources": {
     path: Record<never, never>;
@@ -2281,6 +2908,34 @@ export interface Routes {
     body: undefined;
     answer: Started;
   };
+  /** Whether there is a release of this name at TorrentLeech. */
+  "GET /api/tl/check/{release_name}": {
+    path: { release_name: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: ReleaseCheck;
+  };
+  /** Uploads an album: only what the family holds the right to share, which is stated for each upload and recorded. */
+  "POST /api/tl/upload/{id}": {
+    path: { id: number };
+    query: { tags?: string | null };
+    body: Entitlement;
+    answer: Uploaded;
+  };
+  /** What was uploaded and by what right, the newest first. */
+  "GET /api/tl/uploads": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: TrackerUpload[];
+  };
+  /** The `.torrent` of an upload, for the program that seeds it. */
+  "GET /api/tl/uploads/{id}/torrent": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
   /** Puts a track into the trash. */
   "DELETE /api/tracks/{id}": {
     path: { id: number };
@@ -2294,6 +2949,13 @@ export interface Routes {
     query: Record<never, never>;
     body: undefined;
     answer: Track;
+  };
+  /** The words of a song, as far as they are known. */
+  "GET /api/tracks/{id}/lyrics": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: TrackLyrics;
   };
   /** Changes a track's metadata; the same as `/metadata/tracks/{id}`. */
   "PUT /api/tracks/{id}/metadata": {
