@@ -111,6 +111,15 @@ setup:
         "$browser/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/browser/requirements.txt
         cp tests/browser/requirements.txt "$browser/requirements.txt"
     fi
+    # Sources of music that are programs: the tests run the real ones.
+    programs={{ quote(cache / "programs") }}
+    if ! cat packaging/streamrip.txt tests/programs/requirements.txt | cmp --silent - "$programs/requirements.txt"; then
+        echo "installing yt-dlp and streamrip"
+        rm -rf "$programs"
+        {{ python }} -m venv "$programs"
+        "$programs/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement packaging/streamrip.txt --requirement tests/programs/requirements.txt
+        cat packaging/streamrip.txt tests/programs/requirements.txt >"$programs/requirements.txt"
+    fi
     # Cargo gives our own crate the same file names in every checkout, and would take another checkout's newer build for ours.
     if [ "$(cat "$CARGO_TARGET_DIR/checkout" 2>/dev/null)" != "$PWD" ]; then
         cargo clean --quiet --release --package barbossa 2>/dev/null || true

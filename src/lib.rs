@@ -78,6 +78,8 @@ pub mod players;
 pub mod uploads;
 /// Files held against their checksums; damages and the ways back.
 pub mod integrity;
+/// Music from elsewhere: asked for, fetched, handed over to the imports.
+pub mod downloads;
 /// A user's library on a drive of their own, verified.
 pub mod exports;
 /// Copies proven to be readable.

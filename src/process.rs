@@ -1,6 +1,11 @@
-//! Runs an outside program: in a process group of its own, with a deadline, a clean environment, and bounded output.
+//! Runs an outside program: in a process group of its own, with a deadline, a clean environment, and bounded output; where
+//! it reads what strangers wrote, with limits on its memory, its time and its files.
 //!
 //! Whatever happens to the caller, no program outlives its `Program`: dropping it kills the whole group.
+//!
+//! The limits are those of the kernel for a process (`setrlimit(2)`), set by `prlimit` of util-linux just before the program
+//! starts. A scope of systemd would bound the group as a whole, but the service's user may not ask for one, and a unit that
+//! may would be one that can start anything. The unit's own limits (`barbossa.slice`) bound the sum.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,13 +17,15 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
 /// How much of stderr is kept: its end, where the reason stands.
 const STDERR_KEPT: usize = 4096;
+/// A line is no longer than this.
+const LINE: usize = 64 * 1024;
 
 /// A program to run. Its environment holds `PATH`, `LANG` and what `env` adds; its stdin is empty.
 #[derive(Debug)]
@@ -27,8 +34,21 @@ pub struct Program {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdout: Option<File>,
+    dir: Option<PathBuf>,
+    limits: Option<Limits>,
     deadline: Duration,
     most_bytes: usize,
+}
+
+/// What one process may use. Each process that the program starts gets the same.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Address space.
+    pub memory_bytes: u64,
+    /// Time on a processor.
+    pub cpu_seconds: u64,
+    /// The largest file that it may write.
+    pub file_bytes: u64,
 }
 
 /// What it left.
@@ -94,6 +114,8 @@ impl Program {
             args: Vec::new(),
             env: Vec::new(),
             stdout: None,
+            dir: None,
+            limits: None,
             deadline: Duration::from_secs(600),
             most_bytes: 16 << 20,
         }
@@ -127,6 +149,20 @@ impl Program {
         self
     }
 
+    /// It starts in this folder.
+    #[must_use]
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// It gets no more than this.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
     /// After so long it is killed.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -148,13 +184,7 @@ impl Program {
     pub async fn run(mut self) -> Result<Finished, Failed> {
         let program = self.path.display().to_string();
         let (deadline, most_bytes) = (self.deadline, self.most_bytes);
-        let mut group = match self.command().spawn() {
-            Ok(child) => Group::new(child),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Failed::NotFound { program });
-            }
-            Err(error) => return Err(Failed::Io { program, error }),
-        };
+        let mut group = self.start(&program)?;
         match tokio::time::timeout(deadline, group.finish(most_bytes)).await {
             Ok(Ok(Some((status, finished)))) if status.success() => Ok(finished),
             Ok(Ok(Some((status, Finished { stderr, .. })))) => Err(Failed::Exit { program, status, stderr }),
@@ -167,8 +197,62 @@ impl Program {
         }
     }
 
+    /// Runs it to its end, and hands over each line that it writes to stdout or stderr, as it comes. A line is cut after
+    /// 64 KiB. Dropping the future kills it.
+    ///
+    /// # Errors
+    /// As [`Program::run`]; `stderr` in it is the end of all that it wrote.
+    pub async fn run_lines(mut self, mut heard: impl FnMut(&str) + Send) -> Result<(), Failed> {
+        let program = self.path.display().to_string();
+        let (deadline, most_bytes) = (self.deadline, self.most_bytes);
+        let mut group = self.start(&program)?;
+        match tokio::time::timeout(deadline, group.lines(most_bytes, &mut heard)).await {
+            Ok(Ok(Some((status, _)))) if status.success() => Ok(()),
+            Ok(Ok(Some((status, stderr)))) => Err(Failed::Exit { program, status, stderr }),
+            Ok(Ok(None)) => {
+                group.end().await;
+                Err(Failed::TooMuch { program, most_bytes })
+            }
+            Ok(Err(error)) => Err(Failed::Io { program, error }),
+            Err(_) => {
+                group.end().await;
+                Err(Failed::Deadline { program, seconds: deadline.as_secs() })
+            }
+        }
+    }
+
+    fn start(&mut self, program: &str) -> Result<Group, Failed> {
+        let not_found = || Failed::NotFound { program: program.to_owned() };
+        // `prlimit` would say so in words of its own.
+        if self.limits.is_some() && !is_there(&self.path) {
+            return Err(not_found());
+        }
+        match self.command().spawn() {
+            Ok(child) => Ok(Group::new(child)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(not_found()),
+            Err(error) => Err(Failed::Io { program: program.to_owned(), error }),
+        }
+    }
+
     fn command(&mut self) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = match self.limits {
+            None => Command::new(&self.path),
+            Some(limits) => {
+                let mut command = Command::new("prlimit");
+                command
+                    .arg(format!("--as={}", limits.memory_bytes))
+                    .arg(format!("--cpu={}", limits.cpu_seconds));
+                command
+                    .arg(format!("--fsize={}", limits.file_bytes))
+                    .arg("--core=0")
+                    .arg("--")
+                    .arg(&self.path);
+                command
+            }
+        };
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
         command.args(&self.args).env_clear().envs(self.env.drain(..));
         for name in ["PATH", "LANG"] {
             if let Some(value) = std::env::var_os(name) {
@@ -232,6 +316,45 @@ impl Group {
         Ok(Some((status, Finished { stdout, stderr })))
     }
 
+    /// Its status and the end of all that it wrote; `None` when it wrote too much.
+    async fn lines(
+        &mut self,
+        most_bytes: usize,
+        heard: &mut (impl FnMut(&str) + Send),
+    ) -> io::Result<Option<(ExitStatus, String)>> {
+        let mut both = (self.child.stdout.take().map(Lines::of), self.child.stderr.take().map(Lines::of));
+        let (mut total, mut kept) = (0, Vec::new());
+        loop {
+            let line = match &mut both {
+                (None, None) => break,
+                (Some(one), None) => one.next().await?.ok_or(true),
+                (None, Some(one)) => one.next().await?.ok_or(false),
+                (Some(out), Some(err)) => tokio::select! {
+                    line = out.next() => line?.ok_or(true),
+                    line = err.next() => line?.ok_or(false),
+                },
+            };
+            match line {
+                Ok(line) => {
+                    total += line.len() + 1;
+                    if total > most_bytes {
+                        return Ok(None);
+                    }
+                    let text = String::from_utf8_lossy(&line);
+                    keep_end(&mut kept, text.as_bytes());
+                    keep_end(&mut kept, b"\n");
+                    heard(text.trim_end());
+                }
+                Err(true) => both.0 = None,
+                Err(false) => both.1 = None,
+            }
+        }
+        let status = self.child.wait().await?;
+        self.signal(Signal::SIGKILL);
+        self.id = None;
+        Ok(Some((status, String::from_utf8_lossy(&kept).trim().to_owned())))
+    }
+
     /// Ends it politely, then not.
     async fn end(&mut self) {
         self.signal(Signal::SIGTERM);
@@ -272,10 +395,55 @@ async fn read_end(mut from: impl AsyncRead + Unpin) -> io::Result<String> {
         if count == 0 {
             return Ok(String::from_utf8_lossy(&kept).trim().to_owned());
         }
-        kept.extend_from_slice(&buffer[..count]);
-        let surplus = kept.len().saturating_sub(STDERR_KEPT);
-        kept.drain(..surplus);
+        keep_end(&mut kept, &buffer[..count]);
     }
+}
+
+fn keep_end(kept: &mut Vec<u8>, more: &[u8]) {
+    kept.extend_from_slice(more);
+    let surplus = kept.len().saturating_sub(STDERR_KEPT);
+    kept.drain(..surplus);
+}
+
+/// A stream in lines; what makes a line too long is passed over. A carriage return ends a line, too: programs that draw
+/// their progress over itself write no other.
+struct Lines<R> {
+    from: BufReader<R>,
+    line: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn of(from: R) -> Self {
+        Self { from: BufReader::new(from), line: Vec::new() }
+    }
+
+    /// The next one; what was read of it stays when the future is dropped.
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let buffer = self.from.fill_buf().await?;
+            if buffer.is_empty() {
+                return Ok(Some(std::mem::take(&mut self.line)).filter(|line| !line.is_empty()));
+            }
+            let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let part = &buffer[..end.unwrap_or(buffer.len())];
+            let room = LINE.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            let used = end.map_or(buffer.len(), |end| end + 1);
+            self.from.consume(used);
+            if end.is_some() {
+                return Ok(Some(std::mem::take(&mut self.line)));
+            }
+        }
+    }
+}
+
+/// Whether a program can be started: by its path, or by its name from `PATH`.
+fn is_there(program: &Path) -> bool {
+    if program.components().count() > 1 {
+        return program.exists();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(program).exists())
 }
 
 fn ending(status: ExitStatus) -> String {
@@ -371,5 +539,39 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         sh("echo dump").stdout_to(file.reopen().unwrap()).run().await.unwrap();
         assert_eq!(std::fs::read(file.path()).unwrap(), b"dump\n");
+    }
+
+    #[tokio::test]
+    async fn lines_come_from_both_streams_as_they_are_written() {
+        let mut heard = Vec::new();
+        let script = "echo one; echo two >&2; printf '10 %%\\r20 %%\\r'; printf last";
+        sh(script).run_lines(|line| heard.push(line.to_owned())).await.unwrap();
+        heard.sort();
+        assert_eq!(heard, ["10 %", "20 %", "last", "one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_ended_and_a_line_without_end_is_cut() {
+        let flood = sh("while :; do echo some words; done").most_bytes(100_000).run_lines(|_| {});
+        assert!(matches!(flood.await, Err(Failed::TooMuch { .. })));
+        let mut longest = 0;
+        let long =
+            sh("head -c 300000 /dev/zero | tr '\\0' x").run_lines(|line| longest = longest.max(line.len()));
+        long.await.unwrap();
+        assert_eq!(longest, LINE);
+    }
+
+    #[tokio::test]
+    async fn a_program_gets_no_more_than_its_limits() {
+        let limits = Limits { memory_bytes: 1 << 30, cpu_seconds: 60, file_bytes: 4096 };
+        let dir = tempfile::tempdir().unwrap();
+        let failed = sh("ulimit -v; ulimit -t; head -c 9000 /dev/zero > file").dir(dir.path()).limits(limits);
+        let mut heard = Vec::new();
+        let failed = failed.run_lines(|line| heard.push(line.to_owned())).await.unwrap_err();
+        assert!(matches!(failed, Failed::Exit { .. }), "{failed}");
+        assert_eq!(&heard[..2], [(1_u32 << 20).to_string(), "60".into()]);
+        assert_eq!(std::fs::metadata(dir.path().join("file")).unwrap().len(), 4096);
+        let absent = Program::new("no-such-program").limits(limits).run_lines(|_| {}).await.unwrap_err();
+        assert_eq!(absent.to_string(), "no-such-program is not installed");
     }
 }

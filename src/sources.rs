@@ -57,6 +57,7 @@ pub struct Source {
 }
 
 const ALL: &str = "select name, state, why, version, since, checked_at from source";
+const DOWN: &str = "select why from source where name = $1 and state = 'down'";
 // `since` moves with the state, and the news with it.
 const NOTE: &str = "insert into source as s (name, state, why, version) values ($1, $2, $3, $4)
     on conflict on constraint source_pk do update set state = excluded.state, why = excluded.why,
@@ -88,9 +89,14 @@ pub async fn list(app: &App, client: &impl Sql) -> Result<Vec<Source>> {
 /// Says how one of them is. What has changed is told to everyone who listens.
 pub async fn note(client: &impl Sql, name: &str, health: &Health) -> Result<()> {
     let (state, why, version) = match health {
-        Health::Off(why) => ("off", Some(why), None),
+        Health::Off(why) => ("off", Some(why.clone()), None),
         Health::Ok { version } => ("ok", None, version.as_ref()),
-        Health::Down(why) => ("down", Some(why), None),
+        Health::Down(why) => ("down", Some(why.clone()), None),
+        Health::Untried { version } => {
+            let noted = client.maybe_row(DOWN, &[&name]).await?;
+            let why: Option<String> = noted.map(|row| row.get(0));
+            (if why.is_some() { "down" } else { "ok" }, why, version.as_ref())
+        }
     };
     let is_news: bool = client.row(NOTE, &[&name, &state, &why, &version]).await?.get(0);
     if is_news {

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
@@ -58,13 +59,32 @@ pub struct Import {
     pub verdict: Option<Verdict>,
     /// The second reading that the person has seen.
     pub runner_up: Option<RunnerUp>,
+    /// Where its files come from, when they were fetched.
+    pub origin: Option<Origin>,
+}
+
+/// Where fetched files come from (`download_origin` in the schema).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Origin {
+    /// The download's row.
+    pub download_id: i64,
+    /// The page.
+    pub url: Option<String>,
+    /// What it is at its source.
+    pub reference: Option<String>,
+    /// What fetched it.
+    pub program: Option<String>,
+    /// Its version.
+    pub program_version: Option<String>,
 }
 
 const FIND: &str =
-    "select id, source_path, source, requested_by, state, plan, album_id, approval, runner_up from import
+    "select id, source_path, source, requested_by, state, plan, album_id, approval, runner_up, origin from import
     where source_path = $1 and is_on_its_way";
+// Of a fetched folder is known who asked for it, whoever has found it.
 const BEGIN: &str =
-    "insert into import (source_path, source, requested_by, job_id, path) values ($1, $2, $3, $4, $1)
+    "insert into import (source_path, source, requested_by, job_id, path, origin)
+    select $1, $2, coalesce($3, (d.origin ->> 'user_id')::bigint), $4, $1, d.origin from (select download_origin($1) as origin) d
     on conflict (source_path) where is_on_its_way do nothing";
 const WAIT: &str =
     "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
@@ -84,8 +104,8 @@ const END: &str =
         keeps_source = $6, updated_at = now()
     where id = $1 and finished_at is null";
 // Only the watcher hears who has a file open; the worker hears it from here.
-const HOLD: &str = "insert into import (source_path, source, path, reason, held_until)
-    select path, source, path, reason, now() + make_interval(secs => $4)
+const HOLD: &str = "insert into import (source_path, source, path, reason, held_until, origin)
+    select path, source, path, reason, now() + make_interval(secs => $4), download_origin(path)
         from unnest($1::text[], $2::text[], $3::text[]) h (path, source, reason)
     on conflict (source_path) where is_on_its_way
         do update set held_until = excluded.held_until, reason = excluded.reason where import.state = 'waiting'";
@@ -276,6 +296,7 @@ impl TryFrom<Row> for Import {
             plan,
             album_id: row.get("album_id"),
             runner_up: row.get::<_, Option<Value>>("runner_up").and_then(|r| serde_json::from_value(r).ok()),
+            origin: row.get::<_, Option<Value>>("origin").and_then(|o| serde_json::from_value(o).ok()),
             verdict: verdict.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?,
         })
     }

@@ -21,7 +21,7 @@ use crate::events::{self, Audience};
 use crate::files::text_to_path;
 use crate::hearts;
 use crate::jobs::{self, Context};
-use crate::library::{self, Action, NewAlbum, NewTrack, Replaced, quality_display};
+use crate::library::{self, Action, Arrival, NewAlbum, NewTrack, Replaced, quality_display};
 use crate::trash;
 
 /// What became of the rows.
@@ -54,6 +54,10 @@ pub async fn record(context: &Context, client: &mut Client, import: &mut Import)
         .map(|(r, new)| Replaced { track_id: r.track_id, old_path: &r.old_path, new, source: &import.source })
         .collect();
     let Some(before) = library::replace_files(&tx, &replaced).await? else { return Ok(Written::Stale) };
+    let replaced_ids: Vec<i64> = replaced.iter().map(|r| r.track_id).collect();
+    let arrival = arrival(import);
+    library::note_arrival(&tx, recorded.album_id, &recorded.track_ids, false, &arrival).await?;
+    library::note_arrival(&tx, recorded.album_id, &replaced_ids, true, &arrival).await?;
     tell_upgrades(&tx, import, &album, recorded.album_id, &before, &replaced).await?;
     for (replacement, row) in filing.replaces.iter_mut().zip(before) {
         replacement.row = Some(row);
@@ -67,6 +71,21 @@ pub async fn record(context: &Context, client: &mut Client, import: &mut Import)
     ask_around(context, &tx, import.id).await?;
     tx.commit().await?;
     Ok(Written::Recorded)
+}
+
+/// Where the files come from, for good.
+fn arrival(import: &Import) -> Arrival<'_> {
+    let origin = import.origin.as_ref();
+    Arrival {
+        source: &import.source,
+        source_url: origin.and_then(|o| o.url.as_deref()),
+        reference: origin.and_then(|o| o.reference.as_deref()),
+        requested_by: import.requested_by,
+        program: origin.and_then(|o| o.program.as_deref()),
+        program_version: origin.and_then(|o| o.program_version.as_deref()),
+        import_id: import.id,
+        download_id: origin.map(|o| o.download_id),
+    }
 }
 
 async fn tell_imported(

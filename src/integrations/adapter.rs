@@ -7,7 +7,6 @@ use std::path::Path;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 
 use super::Trouble;
 use super::services::Service;
@@ -26,6 +25,11 @@ pub enum Health {
     },
     /// It should work, and does not; why, as a sentence.
     Down(String),
+    /// It is set up, and is not asked just to see how it is: what was noted at its last use holds.
+    Untried {
+        /// Its own version, when it tells.
+        version: Option<String>,
+    },
 }
 
 /// What a search asks.
@@ -57,7 +61,7 @@ pub struct Found {
 }
 
 /// What is to be fetched.
-#[derive(Debug, Clone)]
+#[derive(Clone, Copy)]
 pub struct Wanted<'a> {
     /// Its page.
     pub url: &'a str,
@@ -67,8 +71,8 @@ pub struct Wanted<'a> {
     pub allows_lossy: bool,
     /// An empty folder, or what an attempt before has left in it. Only music, its cover and its booklet stay there.
     pub into: &'a Path,
-    /// Ended when nobody wants it any more.
-    pub stop: &'a CancellationToken,
+    /// Told each line that its program writes, without secrets: the last ones are shown when it fails.
+    pub hear: &'a (dyn Fn(&str) + Send + Sync),
 }
 
 /// How far a fetch is.
@@ -80,6 +84,25 @@ pub struct Progress {
     pub speed: Option<String>,
     /// For people: `1:30`.
     pub eta: Option<String>,
+}
+
+/// `2.5 MiB/s`
+pub fn speed_text(bytes_per_second: f64) -> String {
+    match bytes_per_second {
+        speed if speed >= 1_048_576.0 => format!("{:.1} MiB/s", speed / 1_048_576.0),
+        speed => format!("{:.0} KiB/s", speed.max(0.0) / 1024.0),
+    }
+}
+
+/// `01:30`, `1:02:03`
+pub fn eta_text(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e9) as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes:02}:{seconds:02}")
+    }
 }
 
 /// What was fetched.

@@ -10,6 +10,7 @@ pub mod jellyfin;
 pub mod letters;
 pub mod lidarr;
 pub mod lrclib;
+pub mod guard;
 pub mod musicbrainz;
 pub mod navidrome;
 pub mod openid;

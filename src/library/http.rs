@@ -13,7 +13,7 @@ use super::page::{Page, PageQuery, number};
 use super::search::{self, Found, Kind, Unified};
 use super::shelf::{self, Letter, Overview, ShelfQuery};
 use super::track::{Track, Tracks};
-use super::{artwork, page, preview, reports, statistics, stream};
+use super::{artwork, page, preview, provenance, reports, statistics, stream};
 use crate::app::App;
 use crate::auth::User;
 use crate::error::{Error, Result};
@@ -43,6 +43,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(preview::preview))
         .routes(routes!(search_all))
         .routes(routes!(search_unified))
+        .merge(provenance::routes())
         .merge(reports::routes())
         .merge(statistics::routes())
 }

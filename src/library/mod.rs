@@ -60,7 +60,7 @@ pub use new::{NewAlbum, NewTrack};
 pub use news::{Action, tell_updated};
 pub use page::{Asked, Cursor, Page, PageQuery, json, number};
 pub use preview::MakePreview;
-pub use provenance::{AlbumProvenance, TrackProvenance, restore_provenance};
+pub use provenance::{AlbumProvenance, Arrival, TrackProvenance, note_arrival, restore_provenance};
 pub use read_essences::ReadEssences;
 pub use record::{Recorded, record};
 pub use relocate::{

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
-    activity, auth, backups, edits, enrichment, exports, health, hearts, imports, integrity, library, lidarr,
+    activity, auth, backups, downloads, edits, enrichment, exports, health, hearts, imports, integrity, library, lidarr,
     members, messages, openid, players, settings, sources, tracker, trash, uploads,
 };
 
@@ -27,6 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(uploads::routes())
         .merge(integrity::routes())
         .merge(health::api_routes())
+        .merge(downloads::routes())
         .merge(imports::show_http::routes())
         .merge(backups::routes())
         .merge(settings::routes())
@@ -83,6 +84,10 @@ pub fn jobs() -> Registry {
         .with::<uploads::Expire>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
+        .with::<downloads::FetchDownload>()
+        .with::<downloads::SettleDownload>()
+        .with::<downloads::TidyDownloads>()
+        .with::<downloads::LookAtAddress>()
         .with::<backups::MakeBackup>()
         .with::<exports::RunExport>()
         .with::<exports::Restore>()
@@ -98,6 +103,7 @@ pub fn timetable() -> Vec<Timed> {
         // What a lost job has left; else it finds nothing to do.
         Timed::new::<library::MakeThumbnails>("10 5 * * *"),
         Timed::new::<library::NoteSpace>("5 * * * *"),
+        Timed::new::<downloads::TidyDownloads>("25 * * * *"),
         Timed::new::<sources::LookAtSources>("*/10 * * * *"),
         // Sundays, when nobody waits for the disk.
         Timed::new::<hearts::AuditLinks>("30 4 * * 0"),

@@ -17,6 +17,7 @@ mod conduct;
 mod control;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod downloads;
 mod drill;
 mod enrich;
 mod enrichment;

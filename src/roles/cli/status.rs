@@ -104,7 +104,7 @@ struct Library {
 
 pub fn run(output: Output) -> anyhow::Result<Status> {
     let told = desk::with_app(|app| async move {
-        let report = gather(&app).await?;
+        let report = Box::pin(gather(&app)).await?;
         if output.json {
             print_json(&report)?;
         } else {

@@ -1,0 +1,80 @@
+//! Questions that need the internet: this process has none, so that a job of the role that does asks them, and the request
+//! waits for its answer.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::integrations::Trouble;
+use crate::integrations::yt_dlp::{About, YtDlp};
+use crate::jobs::{self, Context, End, Job, Outcome, Queue};
+
+/// Nobody looks at a page for longer.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// What is there at an address?
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookAtAddress {
+    /// Of the web.
+    pub url: String,
+}
+
+impl Job for LookAtAddress {
+    const KIND: &'static str = "downloads.look_at_address";
+    const QUEUE: Queue = Queue::Network;
+    // Somebody waits.
+    const PRIORITY: i16 = -20;
+    const MAX_ATTEMPTS: i32 = 1;
+
+    fn unique_key(&self) -> Option<String> {
+        Some(self.url.clone())
+    }
+
+    async fn run(self, context: &Context) -> Result<Outcome> {
+        Ok(answered(YtDlp::new(&context.app.settings).about(&self.url).await))
+    }
+}
+
+/// What a source said becomes the job's result; a refusal is an answer, too.
+pub(super) fn answered<T: Serialize>(answer: Result<T, Trouble>) -> Outcome {
+    Outcome::Done(match answer {
+        Ok(found) => json!({ "found": found }),
+        Err(trouble) => {
+            json!({"refused": matches!(trouble, Trouble::Refused(..)), "why": trouble.to_string()})
+        }
+    })
+}
+
+/// Asks and waits.
+///
+/// # Errors
+/// `Invalid` when the source refused; `Upstream` when it did not answer well; `Unavailable` when nobody is there to ask.
+pub(super) async fn ask<J: Job, T: DeserializeOwned>(app: &App, question: &J) -> Result<T> {
+    let id = jobs::enqueue(&app.db.get().await?, question).await?;
+    let ended = jobs::wait(app, &[id], PATIENCE).await.pop().map(|ended| ended.end);
+    match ended {
+        Some(End::Completed(mut answer)) if answer.get("found").is_some() => {
+            Ok(serde_json::from_value(answer["found"].take()).map_err(anyhow::Error::from)?)
+        }
+        Some(End::Completed(answer)) => {
+            let why = answer["why"].as_str().unwrap_or("The source gave no reason.").to_owned();
+            Err(if answer["refused"] == true { Error::Invalid(why) } else { Error::Upstream(why) })
+        }
+        Some(End::Cancelled(why) | End::Discarded(why)) => Err(Error::Upstream(why)),
+        None => Err(Error::Unavailable(
+            "Nobody has answered yet: is barbossa-fetch running? Try again in a moment.",
+        )),
+    }
+}
+
+/// What is at an address.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn about(app: &App, url: String) -> Result<About> {
+    ask(app, &LookAtAddress { url }).await
+}

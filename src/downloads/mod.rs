@@ -1,0 +1,21 @@
+//! Music from elsewhere: asked for, fetched, handed over to the imports. Owns `download`, and what is not whole yet beneath
+//! `MUSIC_PATH/downloads`.
+//!
+//! Invariants: only the role that reaches the internet fetches; a folder has its visible name when all of it is there, and
+//! not before, so that nobody imports half an album; one thing is fetched once at a time, and not at all when the library
+//! has it; what somebody asked for ends in a state with a sentence, whatever becomes of the source, the program or us.
+
+mod ask;
+mod download;
+mod fetch;
+mod http;
+mod place;
+mod settle;
+mod tidy;
+
+pub use ask::LookAtAddress;
+pub use download::{Download, NewDownload, create, find};
+pub use fetch::FetchDownload;
+pub use http::routes;
+pub use settle::SettleDownload;
+pub use tidy::TidyDownloads;
