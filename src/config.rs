@@ -263,6 +263,12 @@ pub struct Qobuz {
     pub email: String,
     /// 0 to 4, as streamrip counts: MP3 128, MP3 320, FLAC 16/44.1, FLAC to 24/96, FLAC to 24/192.
     pub quality: u32,
+    /// streamrip's program.
+    pub rip_path: PathBuf,
+    /// The catalogue's address.
+    pub url: String,
+    /// Which program asks the catalogue; empty: streamrip finds out.
+    pub app_id: String,
 }
 
 /// `[lidarr]`
@@ -312,6 +318,8 @@ pub struct Navidrome {
 pub struct Bandcamp {
     /// A `cookies.txt` of a logged-in browser; empty: not used.
     pub cookies_path: PathBuf,
+    /// Its address.
+    pub url: String,
 }
 
 /// `[musicbrainz]`
@@ -447,7 +455,13 @@ impl Default for Settings {
             trash: Trash { keep_days: 30 },
             integrity: Integrity { period_days: 30 },
             compat: Compat { query_tokens: false },
-            qobuz: Qobuz { email: String::new(), quality: 4 },
+            qobuz: Qobuz {
+                email: String::new(),
+                quality: 4,
+                rip_path: "/opt/barbossa/streamrip/bin/rip".into(),
+                url: "https://www.qobuz.com/api.json/0.2".into(),
+                app_id: String::new(),
+            },
             lidarr: Lidarr { url: String::new(), path_map: Vec::new(), import_completed: true },
             plex: Plex {
                 url: String::new(),
@@ -457,7 +471,7 @@ impl Default for Settings {
             },
             jellyfin: Jellyfin { url: String::new(), path_map: Vec::new() },
             navidrome: Navidrome { url: String::new(), user: String::new() },
-            bandcamp: Bandcamp { cookies_path: PathBuf::new() },
+            bandcamp: Bandcamp { cookies_path: PathBuf::new(), url: "https://bandcamp.com".into() },
             musicbrainz: Musicbrainz {
                 enabled: true,
                 url: "https://musicbrainz.org".into(),

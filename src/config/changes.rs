@@ -58,6 +58,9 @@ impl Key {
             | "downloads.allow_private"
             | "lidarr.path_map"
             | "notifications.private_targets"
+            | "qobuz.rip_path"
+            | "qobuz.url"
+            | "bandcamp.url"
             | "bandcamp.cookies_path" => None,
             // Who is let in is for whoever may edit files as root.
             name if ["forward_auth.", "oidc.", "metrics."].iter().any(|part| name.starts_with(part)) => None,
@@ -213,8 +216,11 @@ mod tests {
             "exports.roots",
             "downloads.yt_dlp_path",
             "downloads.allow_private",
+            "qobuz.rip_path",
+            "qobuz.url",
             "lidarr.path_map",
             "bandcamp.cookies_path",
+            "bandcamp.url",
             "notifications.private_targets",
         ];
         assert_eq!(fixed, expected);

@@ -39,7 +39,6 @@ pub const RETIRED: &[Retired] = &[
     Retired { name: "MUSIC_IMPORT", instead: "It is always import/ beneath music_path." },
     Retired { name: "MUSIC_EXPORT", instead: "An export names its own destination." },
     Retired { name: "MUSIC_DATABASE", instead: "The setting backup_dir says where the dumps go." },
-    Retired { name: "QOBUZ_APP_ID", instead: "It is asked for by itself." },
     Retired { name: "QOBUZ_APP_SECRET", instead: "It is asked for by itself." },
     Retired { name: "PLEX_ENABLED", instead: "Plex is used when plex.url is set." },
     Retired { name: "LOG_PATH", instead: "Everything is in the journal: journalctl -u 'barbossa-*'." },

@@ -292,6 +292,24 @@ pub const KEYS: &[Key] = &[
         field: Field::Number(|s| &mut s.qobuz.quality, 0..=4),
     },
     Key {
+        name: "qobuz.rip_path",
+        env: None,
+        meaning: "streamrip's program, as `barbossa setup streamrip` installs it.",
+        field: Field::Path(|s| &mut s.qobuz.rip_path),
+    },
+    Key {
+        name: "qobuz.url",
+        env: None,
+        meaning: "Address of Qobuz's catalogue.",
+        field: Field::Text(|s| &mut s.qobuz.url),
+    },
+    Key {
+        name: "qobuz.app_id",
+        env: Some("QOBUZ_APP_ID"),
+        meaning: "Which program asks the catalogue; empty: streamrip finds out.",
+        field: Field::Text(|s| &mut s.qobuz.app_id),
+    },
+    Key {
         name: "lidarr.url",
         env: Some("LIDARR_URL"),
         meaning: "Address of Lidarr, such as http://localhost:8686; empty: not used.",
@@ -362,6 +380,12 @@ pub const KEYS: &[Key] = &[
         env: Some("BANDCAMP_COOKIES"),
         meaning: "A cookies.txt of a logged-in browser, readable by user barbossa; empty: not used.",
         field: Field::Path(|s| &mut s.bandcamp.cookies_path),
+    },
+    Key {
+        name: "bandcamp.url",
+        env: None,
+        meaning: "Address of Bandcamp.",
+        field: Field::Text(|s| &mut s.bandcamp.url),
     },
     Key {
         name: "musicbrainz.enabled",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
+use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::integrations::Trouble;
 use crate::integrations::yt_dlp::{About, YtDlp};
@@ -49,12 +50,21 @@ pub(super) fn answered<T: Serialize>(answer: Result<T, Trouble>) -> Outcome {
     })
 }
 
+// As long as /health believes in a role that has said nothing.
+const FETCH_IS_THERE: &str =
+    "select 1 from heartbeat where role = 'fetch' and seen_at > now() - interval '20 seconds' limit 1";
+
 /// Asks and waits.
 ///
 /// # Errors
 /// `Invalid` when the source refused; `Upstream` when it did not answer well; `Unavailable` when nobody is there to ask.
 pub(super) async fn ask<J: Job, T: DeserializeOwned>(app: &App, question: &J) -> Result<T> {
-    let id = jobs::enqueue(&app.db.get().await?, question).await?;
+    let client = app.db.get().await?;
+    if client.maybe_row(FETCH_IS_THERE, &[]).await?.is_none() {
+        return Err(Error::Unavailable("Nobody is there to ask: is barbossa-fetch running?"));
+    }
+    let id = jobs::enqueue(&client, question).await?;
+    drop(client);
     let ended = jobs::wait(app, &[id], PATIENCE).await.pop().map(|ended| ended.end);
     match ended {
         Some(End::Completed(mut answer)) if answer.get("found").is_some() => {
@@ -65,9 +75,7 @@ pub(super) async fn ask<J: Job, T: DeserializeOwned>(app: &App, question: &J) ->
             Err(if answer["refused"] == true { Error::Invalid(why) } else { Error::Upstream(why) })
         }
         Some(End::Cancelled(why) | End::Discarded(why)) => Err(Error::Upstream(why)),
-        None => Err(Error::Unavailable(
-            "Nobody has answered yet: is barbossa-fetch running? Try again in a moment.",
-        )),
+        None => Err(Error::Unavailable("Nobody has answered yet. Try again in a moment.")),
     }
 }
 

@@ -174,6 +174,7 @@ impl Fetch<'_> {
         };
         let wanted = Wanted {
             url: self.download.source_url.as_deref().unwrap_or_default(),
+            reference: &self.download.reference,
             quality: self.download.quality.cast_unsigned(),
             allows_lossy: self.download.confirm_lossy,
             into: &self.place.staging,

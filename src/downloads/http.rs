@@ -8,8 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::ask;
 use super::download::{self, Download, NewDownload};
+use super::{ask, catalogue, collection, gaps};
 use crate::app::App;
 use crate::auth::{Client, Person, User};
 use crate::error::{Error, Problem, Result};
@@ -27,6 +27,9 @@ const BEST: i32 = 4;
 /// All of them.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(catalogue::routes())
+        .merge(collection::routes())
+        .merge(gaps::routes())
         .routes(routes!(look_at_address))
         .routes(routes!(ask_for_address))
         .routes(routes!(list_downloads))

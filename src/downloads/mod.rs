@@ -6,16 +6,22 @@
 //! has it; what somebody asked for ends in a state with a sentence, whatever becomes of the source, the program or us.
 
 mod ask;
+mod catalogue;
+mod collection;
 mod download;
 mod fetch;
+mod gaps;
 mod http;
 mod place;
 mod settle;
 mod tidy;
 
 pub use ask::LookAtAddress;
+pub use catalogue::AskCatalogue;
+pub use collection::SyncBandcamp;
 pub use download::{Download, NewDownload, create, find};
 pub use fetch::FetchDownload;
+pub use gaps::FillGaps;
 pub use http::routes;
 pub use settle::SettleDownload;
 pub use tidy::TidyDownloads;

@@ -9,6 +9,8 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use super::Trouble;
+use super::bandcamp::Bandcamp;
+use super::streamrip::Streamrip;
 use super::services::Service;
 use super::yt_dlp::YtDlp;
 use crate::config::Settings;
@@ -65,6 +67,8 @@ pub struct Found {
 pub struct Wanted<'a> {
     /// Its page.
     pub url: &'a str,
+    /// What it is at its source, however its address is written.
+    pub reference: &'a str,
     /// 0 to 4, as streamrip counts: MP3 128, MP3 320, FLAC 16/44.1, FLAC to 24/96, FLAC to 24/192.
     pub quality: u32,
     /// Music that has lost something is welcome, too.
@@ -151,7 +155,11 @@ pub trait Adapter: Send + Sync {
 
 /// All of them, as the settings have them now.
 pub fn adapters(settings: &Settings) -> Vec<Box<dyn Adapter>> {
-    let mut all: Vec<Box<dyn Adapter>> = vec![Box::new(YtDlp::new(settings))];
+    let mut all: Vec<Box<dyn Adapter>> = vec![
+        Box::new(YtDlp::new(settings)),
+        Box::new(Streamrip::new(settings)),
+        Box::new(Bandcamp::new(settings)),
+    ];
     all.extend(Service::all(settings).map(|service| Box::new(service) as Box<dyn Adapter>));
     all
 }

@@ -10,6 +10,7 @@ pub mod jellyfin;
 pub mod letters;
 pub mod lidarr;
 pub mod lrclib;
+pub mod bandcamp;
 pub mod guard;
 pub mod musicbrainz;
 pub mod navidrome;
@@ -19,6 +20,8 @@ mod reach;
 pub mod services;
 pub mod torrent;
 pub mod torrentleech;
+pub mod qobuz;
+pub mod streamrip;
 pub mod yt_dlp;
 
 pub use reach::{Reach, check_host};

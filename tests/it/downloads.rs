@@ -115,6 +115,14 @@ impl House {
         tokio::spawn(async move { worker.run(stop).await });
         let client = Client::new(router(&app, &town.stop()).layer(axum::Extension(Via::Nginx)));
         let house = Self { town, app, client, web: Web::start().await };
+        // The role that answers questions is there.
+        house
+            .town
+            .execute(
+                "insert into heartbeat (role, host, pid, status, version, started_at, seen_at)
+            values ('fetch', 'here', 1, 'runs', '1', now(), now() + interval '1 day')",
+            )
+            .await;
         let client = house.person("ada", true).await;
         Self { client, ..house }
     }

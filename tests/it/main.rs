@@ -60,6 +60,7 @@ mod search;
 mod server;
 mod services;
 mod settings;
+mod shops;
 mod sources;
 mod sql;
 mod tidy;

@@ -9,6 +9,7 @@ use super::adopt::RescanArgs;
 use super::aliases::{Admin, Maintenance, OldHeart};
 use super::browse::{Browse, HeartArgs};
 use super::complete;
+use super::download::{Bandcamp, Download};
 use super::export::ExportArgs;
 use super::integrity::Integrity;
 use super::jobs::Jobs;
@@ -92,6 +93,12 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Import a folder, or index a library that is filed already
     Import(ImportArgs),
+    /// Get music from elsewhere, and see what became of it
+    #[command(subcommand)]
+    Download(Download),
+    /// What was bought at Bandcamp
+    #[command(subcommand)]
+    Bandcamp(Bandcamp),
     /// Put a user's library onto a drive, verified
     Export(ExportArgs),
     /// Change names and tags, in rows, files and folders; see what was changed; undo it
@@ -233,6 +240,8 @@ pub enum Setup {
         /// The .env
         file: PathBuf,
     },
+    /// Install streamrip, which fetches from Qobuz, in a folder of its own beneath /opt/barbossa; or bring it up to date
+    Streamrip,
     /// Move to another folder for all music: checks it, writes the settings of Barbossa and of nginx
     MusicPath {
         /// The folder; made when only its last part is missing

@@ -10,6 +10,7 @@ mod complete;
 mod desk;
 mod doctor;
 mod doctor_music;
+mod download;
 mod edit;
 mod exit;
 mod export;
@@ -95,6 +96,8 @@ fn desk_work(command: Command, wire: &WireArgs) -> anyhow::Result<Status> {
         Command::Auth(command) => login::run(wire, command),
         Command::User(command) => with_wire(wire, |wire| users::run(wire, command)),
         Command::Import(args) => import::run(wire, args),
+        Command::Download(command) => with_wire(wire, |wire| download::run(wire, command)),
+        Command::Bandcamp(command) => with_wire(wire, |wire| download::bandcamp(wire, command)),
         Command::Export(args) => with_wire(wire, |wire| export::run(wire, args)),
         Command::Edit(command) => with_wire(wire, |wire| edit::run(wire, command)),
         Command::Library(command) => with_wire(wire, |wire| library::run(wire, command)),

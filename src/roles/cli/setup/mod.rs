@@ -1,7 +1,9 @@
-//! `barbossa setup`: carries an old `.env` over, moves the music. Both write beneath /etc, never over what a person wrote.
+//! `barbossa setup`: carries an old `.env` over, moves the music, installs streamrip. What is written beneath /etc is never
+//! over what a person wrote.
 
 mod import_env;
 mod music_path;
+mod streamrip;
 
 use std::fs::{DirBuilder, Permissions};
 use std::io::Write;
@@ -19,9 +21,10 @@ use crate::config::{Secret, Sources};
 use crate::files;
 
 pub fn run(command: Setup) -> anyhow::Result<Status> {
-    require_root("This writes to /etc, which")?;
+    require_root("This writes to /etc and /opt, which")?;
     let places = Places::of_system();
     let report = match command {
+        Setup::Streamrip => streamrip::run(&places)?,
         Setup::ImportEnv { file } => import_env::run(&file, &places)?,
         Setup::MusicPath { dir } => {
             let user = User::from_name(SERVICE_USER)?.ok_or_else(|| {
