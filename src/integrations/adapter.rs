@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Trouble;
 use super::bandcamp::Bandcamp;
-use super::streamrip::Streamrip;
 use super::services::Service;
+use super::streamrip::Streamrip;
 use super::yt_dlp::YtDlp;
 use crate::config::Settings;
 
