@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
-    activity, auth, backups, downloads, edits, enrichment, exports, health, hearts, imports, integrity, library, lidarr,
-    members, messages, openid, players, settings, sources, tracker, trash, uploads,
+    activity, auth, backups, downloads, edits, enrichment, exports, health, hearts, imports, integrity,
+    library, lidarr, members, messages, openid, players, settings, sources, tracker, trash, uploads,
 };
 
 /// Beneath `/api`.
