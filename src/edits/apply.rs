@@ -233,6 +233,7 @@ async fn give_up(
 async fn record(context: &Context, client: &mut Client, edit: &mut Edit) -> Result<()> {
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
+    hearts::stand_still(&tx).await?;
     let album_ids: Vec<i64> = edit.before.albums.iter().map(|a| a.id).collect();
     let current = Rows::of_albums(&tx, &album_ids).await?;
     let after = carried_over(&tx, edit, &current).await?;

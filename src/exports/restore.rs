@@ -286,6 +286,7 @@ impl ReturnOf<'_> {
             Err(error) => return Err(error),
         };
         let tx = client.transaction().await?;
+        hearts::stand_still(&tx).await?;
         let count = hearts::restore_hearts(&tx, user.id, loved).await?;
         for artist in &manifest.following {
             let key = library::identity_key(&artist.name);

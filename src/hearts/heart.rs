@@ -11,6 +11,15 @@ use crate::events::{self, Audience};
 // Two clicks of one user at once would each miss the other's heart when they ask whether all tracks are hearted now.
 const ONE_AT_A_TIME: &str = "select id from app_user where id = $1 for no key update";
 
+const STAND_STILL: &str = "select id from app_user order by id for no key update";
+
+/// Waits until no click is half way through, and lets none begin before the caller's transaction ends. For whoever gives
+/// albums to other artists or tracks to other albums, and for whoever brings hearts back while others may do so; first of
+/// all: a click that does not see the new artist would count for the old one.
+pub async fn stand_still(tx: &impl Sql) -> Result<()> {
+    tx.rows(STAND_STILL, &[]).await.map(drop)
+}
+
 /// What a click was on, for the activity log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {

@@ -23,7 +23,7 @@ mod tree;
 
 pub use audit::{AuditLinks, audit, relink_album};
 pub use bring_back::bring_back;
-pub use heart::{Merger, follow, follow_all, keep_with_tracks, merge_artists, part_artists};
+pub use heart::{Merger, follow, follow_all, keep_with_tracks, merge_artists, part_artists, stand_still};
 pub use http::routes;
 pub use reconcile::{ReconcileLinks, extras};
 pub use restore::{Loved, restore_following, restore_hearts};

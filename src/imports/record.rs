@@ -39,6 +39,9 @@ pub async fn record(context: &Context, client: &mut Client, import: &mut Import)
     let Some(filing) = &mut plan.filing else { return Ok(Written::Stale) };
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
+    if filing.extends_album.is_some() {
+        hearts::stand_still(&tx).await?;
+    }
     let (album, others) = new_album(filing, import);
     let recorded = library::record(&tx, std::slice::from_ref(&album)).await?;
     let recorded = recorded.first().ok_or_else(|| anyhow::anyhow!("the library recorded nothing"))?;

@@ -145,6 +145,7 @@ impl Restore {
         let mut client = context.app.db.get().await?;
         let tx = client.transaction().await?;
         context.hold(&tx).await?;
+        hearts::stand_still(&tx).await?;
         let tracks = rows_at(&entry.files, &way.to, missing);
         let mut album = deleted.album.clone();
         album["path"] = json!(way.folder);

@@ -28,6 +28,9 @@ pub async fn write(context: &Context, batch: &[ReadRelease]) -> Result<Written> 
     let tx = client.transaction().await?;
     context.hold(&tx).await?;
     let moved: Vec<Move> = batch.iter().flat_map(|r| r.moved.iter().cloned()).collect();
+    if batch.iter().any(|r| r.moved_album.is_some() || !(r.moved.is_empty() && r.changed.is_empty())) {
+        hearts::stand_still(&tx).await?;
+    }
     let moved_albums: Vec<Move> = batch.iter().filter_map(|r| r.moved_album.clone()).collect();
     library::move_albums(&tx, &moved_albums).await?;
     let moved_ids = library::move_tracks(&tx, &moved).await?;
