@@ -124,7 +124,9 @@ fn fit(picture: DynamicImage, side: u32) -> DynamicImage {
     picture.thumbnail_exact(scaled(picture.width()), scaled(picture.height()))
 }
 
-/// All pixels, upright, on white, eight bits a colour.
+/// All pixels, upright, on white, eight bits a colour. Of a picture that moves, the one that programs show that do not
+/// know how: the first of a WebP, the default image of a PNG. Four colours of a JPEG are taken for inverted CMYK (or YCCK,
+/// when Adobe's marker says so), as Adobe writes them and browsers read them, whether the marker is there or not.
 fn decode(bytes: &[u8]) -> Result<DynamicImage> {
     let damaged = |e: image::ImageError| match e {
         image::ImageError::Limits(_) => Unusable::Pixels,
@@ -296,5 +298,130 @@ mod tests {
         !bytes.iter().fold(!0_u32, |crc, b| {
             (0..8).fold(crc ^ u32::from(*b), |c, _| if c & 1 == 1 { c >> 1 ^ 0xedb8_8320 } else { c >> 1 })
         })
+    }
+
+    /// A JPEG of 16 x 16 pixels, all of one colour of four, as ITU T.81 describes it: of each block only the mean.
+    fn four_colours(adobe: Option<u8>, colours: [u8; 4]) -> Vec<u8> {
+        let mut jpeg = vec![0xff, 0xd8];
+        let mut segment = |marker: u8, body: &[&[u8]]| {
+            let body = body.concat();
+            jpeg.extend([0xff, marker]);
+            jpeg.extend((body.len() as u16 + 2).to_be_bytes());
+            jpeg.extend(body);
+        };
+        if let Some(transform) = adobe {
+            segment(0xee, &[b"Adobe\0\x64\0\0\0\0", &[transform]]);
+        }
+        segment(0xdb, &[&[0], &[1; 64]]);
+        segment(0xc0, &[&[8, 0, 16, 0, 16, 4], &[1, 0x11, 0], &[2, 0x11, 0], &[3, 0x11, 0], &[4, 0x11, 0]]);
+        // The mean's category in four bits; nothing but the end of a block in one.
+        segment(0xc4, &[&[0x00], &[0, 0, 0, 12], &[0; 12], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]]);
+        segment(0xc4, &[&[0x10], &[1], &[0; 15], &[0]]);
+        segment(0xda, &[&[4], &[1, 0], &[2, 0], &[3, 0], &[4, 0], &[0, 63, 0]]);
+        let mut bits: Vec<bool> = Vec::new();
+        let mut put = |value: u32, length: u32| bits.extend((0..length).rev().map(|n| value >> n & 1 == 1));
+        for block in 0..4 {
+            for colour in colours {
+                let mean = if block == 0 { (i32::from(colour) - 128) * 8 } else { 0 };
+                let category = 32 - mean.unsigned_abs().leading_zeros();
+                put(category, 4);
+                put((mean + if mean < 0 { (1 << category) - 1 } else { 0 }) as u32, category);
+                put(0, 1);
+            }
+        }
+        for eight in bits.chunks(8) {
+            let byte = (0..8).fold(0, |byte, n| byte << 1 | u8::from(*eight.get(n).unwrap_or(&true)));
+            jpeg.push(byte);
+            if byte == 0xff {
+                jpeg.push(0);
+            }
+        }
+        jpeg.extend([0xff, 0xd9]);
+        jpeg
+    }
+
+    #[test]
+    fn four_colours_are_read_as_adobe_writes_them() {
+        for (adobe, colours, expected) in [
+            // Inverted: 255 is no ink.
+            (Some(0), [0, 255, 255, 255], [0, 255, 255]),
+            (Some(0), [255, 255, 255, 255], [255, 255, 255]),
+            (Some(0), [255, 255, 255, 0], [0, 0, 0]),
+            (Some(0), [255, 128, 0, 128], [128, 64, 0]),
+            (None, [0, 255, 255, 255], [0, 255, 255]),
+            // Luminance and colour differences of the inks, which are inverted too.
+            (Some(2), [0, 128, 128, 255], [255, 255, 255]),
+            (Some(2), [255, 128, 128, 255], [0, 0, 0]),
+            (Some(2), [0, 128, 128, 100], [100, 100, 100]),
+        ] {
+            let bytes = four_colours(adobe, colours);
+            let made = opened(&cover(&bytes).unwrap());
+            assert_eq!(made.dimensions(), (16, 16));
+            let seen = made.get_pixel(8, 8).0;
+            let is_near = expected.iter().zip(seen).all(|(a, b)| b.abs_diff(*a) <= 4);
+            assert!(is_near, "{adobe:?} {colours:?}: {seen:?}, not {expected:?}");
+            assert!(thumbnails(&bytes).is_ok());
+        }
+    }
+
+    fn plain(colour: [u8; 3], format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbImage::from_pixel(40, 40, Rgb(colour)).write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn riff(kind: &[u8], body: &[u8]) -> Vec<u8> {
+        [kind, &(body.len() as u32).to_le_bytes(), body, &[0][..body.len() % 2]].concat()
+    }
+
+    /// Red, then blue, as the WebP container specification says.
+    fn moving_webp() -> Vec<u8> {
+        let frame = |colour| {
+            let still = plain(colour, ImageFormat::WebP);
+            riff(b"ANMF", &[&[0; 6][..], &[39, 0, 0, 39, 0, 0], &[100, 0, 0], &[0], &still[12..]].concat())
+        };
+        let size = riff(b"VP8X", &[&[2, 0, 0, 0][..], &[39, 0, 0, 39, 0, 0]].concat());
+        let all = [size, riff(b"ANIM", &[0; 6]), frame([255, 0, 0]), frame([0, 0, 255])].concat();
+        riff(b"RIFF", &[b"WEBP".as_slice(), &all].concat())
+    }
+
+    /// Red, then blue, as the PNG specification (third edition) says.
+    fn moving_png() -> Vec<u8> {
+        let chunk = |kind: &[u8], body: &[u8]| {
+            let both = [kind, body].concat();
+            [&(body.len() as u32).to_be_bytes(), both.as_slice(), &crc32(&both).to_be_bytes()].concat()
+        };
+        let control = |n: u32| {
+            let (n, side, zero) = (n.to_be_bytes(), 40_u32.to_be_bytes(), [0; 4]);
+            chunk(b"fcTL", &[n, side, side, zero, zero, [0, 1, 0, 10], [0, 0, 0, 0]].concat()[..26])
+        };
+        let data = |png: &[u8]| {
+            let at = png.windows(4).position(|w| w == b"IDAT").unwrap();
+            let length = u32::from_be_bytes(png[at - 4..at].try_into().unwrap()) as usize;
+            png[at + 4..at + 4 + length].to_vec()
+        };
+        let (red, blue) = (plain([255, 0, 0], ImageFormat::Png), plain([0, 0, 255], ImageFormat::Png));
+        let second = [&2_u32.to_be_bytes(), data(&blue).as_slice()].concat();
+        [
+            &red[..33],
+            &chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]),
+            &control(0),
+            &chunk(b"IDAT", &data(&red)),
+            &control(1),
+            &chunk(b"fdAT", &second),
+            &chunk(b"IEND", &[]),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn of_a_picture_that_moves_the_first_is_taken() {
+        for (what, bytes) in [("WebP", moving_webp()), ("PNG", moving_png())] {
+            let [small, _] = thumbnails(&bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
+            for made in [cover(&bytes).unwrap(), small] {
+                let seen = opened(&made).get_pixel(20, 20).0;
+                assert!(seen[0] > 240 && seen[2] < 15, "{what}: {seen:?}");
+            }
+        }
     }
 }
