@@ -2,7 +2,6 @@
 //! music, and its own folder is no place that the worker can read), stored by it as `cover.jpg` or `artist.jpg`. The
 //! first picture that was there stays beside it as `cover.original.jpg`, and comes back on request.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path as FilePath;
 use std::time::Duration;
@@ -280,6 +279,11 @@ impl Place {
             }
             files::sync_dir(&music.join(&self.folder))?;
         }
+        // An attempt that ended before it could say so has put it there.
+        if std::fs::read(&place).is_ok_and(|there| there == bytes) {
+            files::sync_dir(&music.join(&self.folder))?;
+            return Ok(path);
+        }
         if self.shown.as_deref() != Some(path.as_str()) && place.exists() {
             let is_taken = |p: &str| music.join(p).symlink_metadata().is_ok();
             let free = free_name(is_taken, &path, file_numbered);
@@ -289,9 +293,13 @@ impl Place {
         Ok(path)
     }
 
-    /// Brings the first picture back; its path. Blocks.
+    /// Brings the first picture back; its path. When it has come back before, where it is now. Blocks.
     fn bring_back(&self, music: &FilePath) -> std::io::Result<Option<String>> {
-        let Some(ending) = self.original(music) else { return Ok(None) };
+        let is_there = |path: &String| music.join(path).is_file();
+        let Some(ending) = self.original(music) else {
+            let shown = self.shown.clone().filter(is_there);
+            return Ok(shown.or_else(|| KEPT_ENDINGS.iter().map(|ending| self.path(ending)).find(is_there)));
+        };
         let (from, path) = (music.join(self.original_path(ending)), self.path(ending));
         let (to, ours) = (music.join(&path), music.join(self.path("jpg")));
         if self.shown.as_deref() == Some(self.path("jpg").as_str()) {
@@ -300,7 +308,7 @@ impl Place {
         match files::rename_noreplace(&from, &to) {
             // It has stood there all the time under its own name.
             Err(e) if e.kind() == ErrorKind::AlreadyExists && files::same_file(&from, &to)? => {
-                fs::remove_file(&from)?;
+                files::remove_file_if_there(&from)?;
             }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 let is_taken = |p: &str| music.join(p).symlink_metadata().is_ok();

@@ -129,7 +129,8 @@ impl Job for Repair {
         };
         self.entrust_to_trash(context, &patient).await?;
         let (music, path, id) = (app.music().to_owned(), patient.path.clone(), self.damage_id);
-        let modified = blocking(move || replace(&music, &path, id, &good)).await??;
+        let checksum = digest.checksum;
+        let modified = blocking(move || replace(&music, &path, id, &good, &checksum)).await??;
         self.record(context, &patient, &way, digest, modified).await
     }
 }
@@ -216,12 +217,24 @@ impl Repair {
     }
 }
 
-/// Puts a copy of the good file at the path, and what was there into the trash; size and time of the copy.
-fn replace(music: &Path, path: &str, damage_id: i64, good: &Path) -> io::Result<(i64, jiff::Timestamp)> {
+/// Puts a copy of the good file, which has this checksum, at the path, and what was there into the trash; size and time of
+/// the copy.
+fn replace(
+    music: &Path,
+    path: &str,
+    damage_id: i64,
+    good: &Path,
+    checksum: &[u8; 32],
+) -> io::Result<(i64, jiff::Timestamp)> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "not a path of the library");
     let target = files::beneath(music, path).ok_or_else(invalid)?;
     let folder = target.parent().ok_or_else(invalid)?;
     files::make_dirs(folder)?;
+    // A run that ended before it could say so has put it there.
+    if audio::checksum_and_essence(&target).is_ok_and(|there| there.checksum == *checksum) {
+        files::sync_dir(folder)?;
+        return size_and_time(&target);
+    }
     let beside = folder.join(format!(".repair-{damage_id}"));
     files::remove_file_if_there(&beside)?;
     files::copy_durably(good, &beside)?;
@@ -241,7 +254,11 @@ fn replace(music: &Path, path: &str, damage_id: i64, good: &Path) -> io::Result<
     }
     files::rename_noreplace(&beside, &target)?;
     files::sync_dir(folder)?;
-    let found = target.symlink_metadata()?;
+    size_and_time(&target)
+}
+
+fn size_and_time(file: &Path) -> io::Result<(i64, jiff::Timestamp)> {
+    let found = file.symlink_metadata()?;
     let modified = jiff::Timestamp::from_microsecond(library::modified_us(&found));
     Ok((found.len() as i64, modified.unwrap_or(jiff::Timestamp::UNIX_EPOCH)))
 }

@@ -37,6 +37,8 @@ mod integrity;
 mod jobs;
 #[cfg(feature = "failpoints")]
 mod killed;
+#[cfg(feature = "failpoints")]
+mod keeping;
 mod library;
 mod lidarr;
 mod lifecycle;

@@ -128,23 +128,8 @@ impl Yard {
 
     /// One attempt of a fresh worker.
     pub async fn attempt(&self, path: &str) -> Result<Outcome> {
-        const LEASE: &str = "insert into job (queue, kind, state, attempt, lease_token, lease_expires_at)
-            values ('imports', 'imports.import_release', 'running', 1, gen_random_uuid(), now() + interval '1 hour')
-            returning id, lease_token";
-        let client = self.app.db.get().await?;
-        let row = client.query_one(LEASE, &[]).await?;
-        drop(client);
-        let context = Context {
-            app: self.app.clone(),
-            id: row.get(0),
-            attempt: 1,
-            lease: row.get(1),
-            stop: CancellationToken::new(),
-            request_id: None,
-            progress: tokio::sync::watch::channel(None).0,
-        };
         let job = ImportRelease { path: path.into(), source: "import".into(), requested_by: None };
-        job.run(&context).await
+        attempt(&self.app, job).await
     }
 
     /// Attempt after attempt until it has ended.
@@ -210,7 +195,27 @@ impl Yard {
     }
 }
 
-fn without_numbers(path: &str) -> String {
+/// One attempt of a fresh worker at any job.
+pub async fn attempt<J: Job>(app: &App, job: J) -> Result<Outcome> {
+    const LEASE: &str = "insert into job (queue, kind, state, attempt, lease_token, lease_expires_at)
+        values ('imports', $1, 'running', 1, gen_random_uuid(), now() + interval '1 hour')
+        returning id, lease_token";
+    let client = app.db.get().await?;
+    let row = client.query_one(LEASE, &[&J::KIND]).await?;
+    drop(client);
+    let context = Context {
+        app: app.clone(),
+        id: row.get(0),
+        attempt: 1,
+        lease: row.get(1),
+        stop: CancellationToken::new(),
+        request_id: None,
+        progress: tokio::sync::watch::channel(None).0,
+    };
+    job.run(&context).await
+}
+
+pub fn without_numbers(path: &str) -> String {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     path.split('/').map(|part| if is_number(part) { "ID" } else { part }).collect::<Vec<_>>().join("/")
 }
