@@ -62,6 +62,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 16, name: "services", sql: include_str!("migrations/0016_services.sql") },
     Migration { version: 17, name: "uploads", sql: include_str!("migrations/0017_uploads.sql") },
     Migration { version: 18, name: "queue_pause", sql: include_str!("migrations/0018_queue_pause.sql") },
+    Migration { version: 19, name: "places", sql: include_str!("migrations/0019_places.sql") },
 ];
 
 /// The version of the schema that this program was built for.

@@ -60,23 +60,11 @@ pub async fn albums(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Pa
     Ok(asked.answer(Albums::by_ids(client, user_id, &ids).await?, total, next_cursor))
 }
 
-/// With fewer artists than that it is quicker to sort them all than to look for them among all artists in order.
-const FEW: i64 = 1000;
-
-const ARTIST_TOTAL: &str = "select count(*) from loved_artist where user_id = $1";
-const FEW_ARTISTS: &str = "with mine as (
-        select a.id, a.sort_key from loved_artist l join artist a on a.id = l.artist_id
-        where l.user_id = $1 and a.sort_key >= $2 and a.sort_key < $3)
-    select id, sort_key from mine where (sort_key, id) > ($4, $5) order by sort_key, id limit $6 offset $7";
-const FEW_OF_LETTER: &str = "select count(*) from loved_artist l join artist a on a.id = l.artist_id
-    where l.user_id = $1 and a.sort_key >= $2 and a.sort_key < $3";
-// In the order of the index, with one look-up each until the page is full.
-const MANY_ARTISTS: &str = "select a.id, a.sort_key from artist a
-    where a.sort_key >= $2 and a.sort_key < $3 and (a.sort_key, a.id) > ($4, $5)
-        and (select true from loved_artist l where l.user_id = $1 and l.artist_id = a.id)
-    order by a.sort_key, a.id limit $6 offset $7";
-const MANY_OF_LETTER: &str = "select count(*) from artist a where a.sort_key >= $2 and a.sort_key < $3
-    and exists (select from loved_artist l where l.user_id = $1 and l.artist_id = a.id)";
+const ARTIST_TOTAL: &str =
+    "select count(*) from loved_artist where user_id = $1 and sort_key >= $2 and sort_key < $3";
+const ARTISTS: &str = "select artist_id, sort_key from loved_artist
+    where user_id = $1 and sort_key >= $2 and sort_key < $3 and (sort_key, artist_id) > ($4, $5)
+    order by sort_key, artist_id limit $6 offset $7";
 
 /// Artists with a hearted album or track, by sort name.
 pub async fn artists(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Artists>> {
@@ -85,16 +73,10 @@ pub async fn artists(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<P
         Some(cursor) => (cursor, 0),
         None => (Cursor { key: String::new(), id: 0 }, asked.rows_before()),
     };
-    let all: i64 = client.row(ARTIST_TOTAL, &[&user_id]).await?.get(0);
-    let (page, of_letter) =
-        if all <= FEW { (FEW_ARTISTS, FEW_OF_LETTER) } else { (MANY_ARTISTS, MANY_OF_LETTER) };
-    let total = match asked.letter {
-        None => all,
-        Some(_) => client.row(of_letter, &[&user_id, &from, &to]).await?.get(0),
-    };
+    let total = client.row(ARTIST_TOTAL, &[&user_id, &from, &to]).await?.get(0);
     let one_more = asked.limit + 1;
     let mut rows =
-        client.rows(page, &[&user_id, &from, &to, &after.key, &after.id, &one_more, &offset]).await?;
+        client.rows(ARTISTS, &[&user_id, &from, &to, &after.key, &after.id, &one_more, &offset]).await?;
     let is_more = rows.len() as i64 > asked.limit;
     rows.truncate(asked.limit as usize);
     let last = rows.last().filter(|_| is_more);

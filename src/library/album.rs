@@ -118,7 +118,18 @@ const DETAIL: &str = "select a.id, a.title, a.year, a.artist_id, r.name,
         (select left(p.hash, 16) from picture p where p.path = a.artwork_path), a.lossy_tracks > 0, a.hires_tracks > 0,
         a.disc_count, a.genre, a.label, a.musicbrainz_id, a.created_at
     from album a join artist r on r.id = a.artist_id where a.id = $2";
-const PAGE_START: &str = "select sort_key, id from album where sort_key >= $1 and sort_key < $2
+const PAGE_START: &str = "with asked as (
+        select coalesce((select sum(names) from letter_total where kind = 'album' and letter < $1), 0)::bigint + $3::bigint as place
+    ), near as (
+        select s.sort_key, s.id, asked.place - s.before as rest
+        from (select sort_key, id, (sum(names) over (order by sort_key, id) - names)::bigint as before
+              from stretch where kind = 'album') s, asked
+        where s.before <= asked.place order by s.before desc, s.sort_key desc, s.id desc limit 1)
+    select sort_key, id from (
+        select sort_key, id from album where (sort_key, id) >= ((select sort_key from near), (select id from near))
+        order by sort_key, id offset (select rest from near) limit 1) found
+    where sort_key < $2";
+const PAGE_START_COUNTED: &str = "select sort_key, id from album where sort_key >= $1 and sort_key < $2
     order by sort_key, id offset $3 limit 1";
 const TOTAL: &str = "select album_count from library";
 const TOTAL_OF_LETTER: &str = "select coalesce(sum(names), 0)::bigint from letter_total
@@ -144,7 +155,7 @@ impl Albums {
 
     async fn page_of_all(client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Self>> {
         let one_more = asked.limit + 1;
-        let rows = match page_start(client, PAGE_START, asked).await? {
+        let rows = match page_start(client, (PAGE_START, PAGE_START_COUNTED), asked).await? {
             Some(after) => client.rows(PAGE, &[&user_id, &after.key, &after.id, &one_more]).await?,
             None => Vec::new(),
         };
@@ -163,7 +174,7 @@ impl Albums {
         asked: &Asked,
     ) -> Result<Page<Self>> {
         let one_more = asked.limit + 1;
-        let rows = match page_start(client, PAGE_START, asked).await? {
+        let rows = match page_start(client, (PAGE_START, PAGE_START_COUNTED), asked).await? {
             Some(after) => {
                 client.rows(PAGE_OF_LETTER, &[&user_id, &after.key, &after.id, &to, &one_more]).await?
             }

@@ -81,7 +81,18 @@ const BY_IDS: &str = "select a.id, a.name, a.sort_name,
             order by b.year desc nulls last, b.sort_key, b.id limit 1)))
     from unnest($2::bigint[]) with ordinality asked (id, place) join artist a on a.id = asked.id
     order by asked.place";
-const PAGE_START: &str = "select sort_key, id from artist where sort_key >= $1 and sort_key < $2
+const PAGE_START: &str = "with asked as (
+        select coalesce((select sum(names) from letter_total where kind = 'artist' and letter < $1), 0)::bigint + $3::bigint as place
+    ), near as (
+        select s.sort_key, s.id, asked.place - s.before as rest
+        from (select sort_key, id, (sum(names) over (order by sort_key, id) - names)::bigint as before
+              from stretch where kind = 'artist') s, asked
+        where s.before <= asked.place order by s.before desc, s.sort_key desc, s.id desc limit 1)
+    select sort_key, id from (
+        select sort_key, id from artist where (sort_key, id) >= ((select sort_key from near), (select id from near))
+        order by sort_key, id offset (select rest from near) limit 1) found
+    where sort_key < $2";
+const PAGE_START_COUNTED: &str = "select sort_key, id from artist where sort_key >= $1 and sort_key < $2
     order by sort_key, id offset $3 limit 1";
 const TOTAL: &str = "select artist_count from library";
 const TOTAL_OF_LETTER: &str = "select coalesce(sum(names), 0)::bigint from letter_total
@@ -96,7 +107,7 @@ impl Artists {
             None => client.row(TOTAL, &[]).await?.get(0),
             Some(_) => asked.total_of_letter(client, TOTAL_OF_LETTER, COUNT_OF_PREFIX).await?,
         };
-        let Some(after) = page_start(client, PAGE_START, asked).await? else {
+        let Some(after) = page_start(client, (PAGE_START, PAGE_START_COUNTED), asked).await? else {
             return Ok(asked.answer(Self::default(), total, None));
         };
         let one_more = asked.limit + 1;

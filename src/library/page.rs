@@ -105,8 +105,8 @@ impl Asked {
         counted: &'static str,
     ) -> Result<i64> {
         let (from, to) = self.range();
-        let is_kept = from.chars().count() <= if from.starts_with('#') { 2 } else { 1 };
-        Ok(client.row(if is_kept { kept } else { counted }, &[&from, &to]).await?.get(0))
+        let sql = if has_total(&from) { kept } else { counted };
+        Ok(client.row(sql, &[&from, &to]).await?.get(0))
     }
 
     /// How many rows stand before this page, when no cursor says where it begins.
@@ -183,11 +183,17 @@ impl Cursor {
     }
 }
 
+/// Whether `letter_total` says how many names come before and how many begin so.
+fn has_total(from: &str) -> bool {
+    from.chars().count() <= if from.starts_with('#') { 2 } else { 1 }
+}
+
 /// The row behind which a page in the order of (sort key, id) begins: the cursor, or (for `page` alone) the last row of
-/// the page before, which `sql` finds in the index from a range and an offset. None: the list is over before that page.
+/// the page before, from a range and an offset. The first statement finds it at the same cost for each page, by what is
+/// kept of where names stand (migration 0019); the second counts. None: the list is over before that page.
 pub(super) async fn page_start(
     client: &impl Sql,
-    sql: &'static str,
+    (kept, counted): (&'static str, &'static str),
     asked: &Asked,
 ) -> Result<Option<Cursor>> {
     let (from, to) = asked.range();
@@ -196,6 +202,7 @@ pub(super) async fn page_start(
         Some(_) => Ok(Some(Cursor { key: from, id: 0 })),
         None if asked.page == 1 => Ok(Some(Cursor { key: from, id: 0 })),
         None => {
+            let sql = if has_total(&from) { kept } else { counted };
             let row = client.maybe_row(sql, &[&from, &to, &(asked.rows_before() - 1)]).await?;
             Ok(row.map(|row| Cursor { key: row.get(0), id: row.get(1) }))
         }

@@ -96,20 +96,31 @@ const LIST: &str =
     "select t.id, t.kind, t.state, t.artist, t.title, t.album_id, t.reason, t.file_count, t.size_bytes,
         u.username, t.trashed_at, t.expires_at
     from trash t left join app_user u on u.id = t.trashed_by
-    where ($1::text is null or t.kind = $1) and t.id < $3
-        and ($2 = '' or position(lower($2) in lower(concat_ws(' ', t.artist, t.title))) > 0)
-    order by t.id desc limit $4";
+    where ($1::text is null or t.kind = $1) and t.id < $2
+    order by t.id desc limit $3";
 const TOTALS: &str = "select count(*), coalesce(sum(size_bytes), 0)::bigint from trash
     where $1::text is null or kind = $1";
+// All that have the words are found first, by the index on what they are called: `like` with what means itself.
+const FOUND: &str = "with found as materialized (
+        select id from trash
+        where lower(coalesce(artist, '') || ' ' || title) like '%' || regexp_replace(lower($4), '([\\\\%_])', '\\\\\\1', 'g') || '%')
+    select t.id, t.kind, t.state, t.artist, t.title, t.album_id, t.reason, t.file_count, t.size_bytes,
+        u.username, t.trashed_at, t.expires_at
+    from found join trash t using (id) left join app_user u on u.id = t.trashed_by
+    where ($1::text is null or t.kind = $1) and t.id < $2
+    order by t.id desc limit $3";
 const TOTALS_OF_FOUND: &str = "select count(*), coalesce(sum(size_bytes), 0)::bigint from trash t
     where ($1::text is null or t.kind = $1)
-        and ($2 = '' or position(lower($2) in lower(concat_ws(' ', t.artist, t.title))) > 0)";
+        and lower(coalesce(artist, '') || ' ' || title) like '%' || regexp_replace(lower($2), '([\\\\%_])', '\\\\\\1', 'g') || '%'";
 
 /// A page; behind which entry the next one begins; how many entries the whole list has, and how many bytes.
 pub async fn list(client: &impl Sql, wanted: &Wanted<'_>) -> Result<(Items, Option<i64>, i64, i64)> {
     let before = wanted.before.unwrap_or(i64::MAX);
     let one_more = wanted.limit + 1;
-    let mut rows = client.rows(LIST, &[&wanted.kind, &wanted.q, &before, &one_more]).await?;
+    let mut rows = match wanted.q {
+        "" => client.rows(LIST, &[&wanted.kind, &before, &one_more]).await?,
+        q => client.rows(FOUND, &[&wanted.kind, &before, &one_more, &q]).await?,
+    };
     let is_more = rows.len() as i64 > wanted.limit;
     rows.truncate(usize::try_from(wanted.limit).unwrap_or(usize::MAX));
     let next = rows.last().filter(|_| is_more).map(|row| row.get(0));

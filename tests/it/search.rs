@@ -178,3 +178,26 @@ async fn unified_search_has_its_shape_and_asks_elsewhere_only_when_nothing_is_he
     );
     assert_eq!(unified("q=zzzzzz").await["external"], Value::Null);
 }
+
+#[tokio::test]
+async fn words_that_thousands_of_tracks_have_are_found_among_some_of_them_and_rare_ones_among_all() {
+    let (collection, ada) = town().await;
+    let album = new_album("Nobody", "Zzz", 2000, &["Winter in the silver ghost town"]);
+    let album_id = collection.record(&[album]).await[0].album_id;
+    let many = format!(
+        "insert into track (album_id, title, title_key, sort_key, track_number, path, size_bytes, modified_at, format, is_lossy, search)
+            select album_id, title, title_key, sort_key, n, path || n, 1, now(), format, is_lossy, search
+            from track, generate_series(2, 6000) n where album_id = {album_id}"
+    );
+    collection.town.execute(&many).await;
+    collection.record(&[new_album("Somebody", "Yyy", 2000, &["A silver ghost of quartz"])]).await;
+    let common = found(&ada, "ghost silver").await;
+    let ids: Vec<i64> =
+        common["tracks"].as_array().unwrap().iter().map(|t| t["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids.len(), 20);
+    assert!(ids.iter().all(|id| id % 16 == 0), "not all were collected: {ids:?}");
+    assert_eq!(found(&ada, "ghost silver").await, common, "the same again");
+    let rare = found(&ada, "quartz ghost").await;
+    assert_eq!(rare["tracks"].as_array().unwrap().len(), 1);
+    assert_eq!(rare["tracks"][0]["title"], "A silver ghost of quartz");
+}

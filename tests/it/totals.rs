@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::collection::Collection;
-use crate::harness::Town;
+use crate::edits::Studio;
+use crate::harness::{Town, eventually};
 
 /// What is kept beside what counting gives.
 const TOTALS: &str = "select jsonb_build_array(
@@ -21,13 +22,31 @@ const TOTALS: &str = "select jsonb_build_array(
     (select jsonb_object_agg(id, array[available_tracks, lossy_tracks, hires_tracks]) from album),
     (select jsonb_object_agg(a.id, (select array[count(*), count(*) filter (where t.is_lossy),
             count(*) filter (where not t.is_lossy and (t.bit_depth > 16 or t.sample_rate_hz > 48000))]
-        from track t where t.album_id = a.id and t.missing_since is null)) from album a))";
+        from track t where t.album_id = a.id and t.missing_since is null)) from album a),
+    (select jsonb_object_agg(artist_id, sort_key) from loved_artist),
+    (select jsonb_object_agg(l.artist_id, a.sort_key) from loved_artist l join artist a on a.id = l.artist_id),
+    (select jsonb_build_array(track_bytes, lossless_count, track_count) from library),
+    (select jsonb_build_array(coalesce(sum(size_bytes), 0), count(*) filter (where not is_lossy), count(*)) from track),
+    (select jsonb_agg(jsonb_build_array(kind, sort_key, id, names) order by kind, sort_key, id) from stretch),
+    (select jsonb_agg(jsonb_build_array(kind, sort_key, id, case kind
+            when 'artist' then (select count(*) from artist a where (a.sort_key, a.id) >= (s.sort_key, s.id)
+                and (behind_id is null or (a.sort_key, a.id) < (behind_key, behind_id)))
+            else (select count(*) from album a where (a.sort_key, a.id) >= (s.sort_key, s.id)
+                and (behind_id is null or (a.sort_key, a.id) < (behind_key, behind_id))) end) order by kind, sort_key, id)
+        from (select *, lead(sort_key) over places as behind_key, lead(id) over places as behind_id
+              from stretch window places as (partition by kind order by sort_key, id)) s))";
 
 pub async fn totals_are_true(town: &Town) {
     let all: Value = town.value(TOTALS).await;
-    for (what, at) in
-        [("letters", 0), ("hearted albums", 2), ("artists with hearts", 4), ("tracks of albums", 6)]
-    {
+    for (what, at) in [
+        ("letters", 0),
+        ("hearted albums", 2),
+        ("artists with hearts", 4),
+        ("tracks of albums", 6),
+        ("their order", 8),
+        ("all music", 10),
+        ("stretches", 12),
+    ] {
         assert_eq!(all[at], all[at + 1], "{what}");
     }
 }
@@ -67,6 +86,7 @@ async fn totals_follow_whatever_is_done_to_the_rows() {
         "update track set missing_since = null, is_lossy = not is_lossy, album_id = 2, track_number = id + 20 where id in (4, 6)".into(),
         "update track set is_lossy = false where id % 3 = 0".into(),
         "delete from track where id % 4 = 0".into(),
+        "update track set size_bytes = 5, is_lossy = not is_lossy where track_number = 1".into(),
         "delete from album where id in (1, 5)".into(),
         "delete from artist where id = 2".into(),
         format!("delete from app_user where id = {b}"),
@@ -144,4 +164,114 @@ async fn someone_who_loves_a_thousand_artists_pages_through_them_as_anyone() {
     assert_eq!(seen, expected);
     let third = ada.client.get("/api/me/library/artists?letter=b&page=3&limit=100").await.expect(200);
     assert_eq!((&third["total"], third["items"].as_array().unwrap().len()), (&json!(475), 100));
+}
+
+/// Names in few first letters, so that some stretches are cut, and cut again.
+const MANY_NAMES: &str = "with n as (insert into artist (name, name_key, sort_name, sort_key)
+        select 'a' || n, md5($SALT || n), 'a', regexp_replace(left(md5($SALT || n), 1 + n % 4), '^([0-9])', '#\\1') from generate_series(1, 3000) n returning id)
+    insert into album (artist_id, title, title_key, sort_key, path)
+        select id, 'b', 'b', regexp_replace(left(md5(id::text), 1 + id::integer % 3), '^([0-9])', '#\\1'), 'artists/' || id || '/b' from n";
+
+#[tokio::test]
+async fn a_page_by_its_number_is_where_counting_would_find_it() {
+    let collection = Collection::new().await;
+    let (town, ada) = (&collection.town, collection.member("ada").await);
+    for change in [
+        MANY_NAMES.replace("$SALT", "'1'"),
+        "delete from artist where id % 3 = 0".into(),
+        "update album set sort_key = 'zz' || sort_key where id % 5 = 0".into(),
+        MANY_NAMES.replace("$SALT", "'2'"),
+        "delete from album where sort_key < '#4'".into(),
+        "update artist set sort_key = '#' || sort_key where id % 7 = 0".into(),
+        "delete from artist where sort_key > 'b'".into(),
+    ] {
+        town.execute(&change).await;
+        totals_are_true(town).await;
+        for (list, table) in [("albums", "album"), ("artists", "artist")] {
+            for (letter, range) in [
+                ("", "true"),
+                ("&letter=f", "sort_key >= 'f' and sort_key < 'g'"),
+                ("&letter=%23", "sort_key like '#%'"),
+            ] {
+                let total: i64 = town.value(&format!("select count(*) from {table} where {range}")).await;
+                for page in
+                    [1, 2, 3, total / 97, total / 97 + 1, total / 97 + 2].into_iter().filter(|p| *p > 0)
+                {
+                    let answer = ada
+                        .client
+                        .get(&format!("/api/{list}?limit=97&page={page}{letter}"))
+                        .await
+                        .expect(200);
+                    let ids: Vec<i64> = answer["items"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|i| i["id"].as_i64().unwrap())
+                        .collect();
+                    let offset = (page - 1) * 97;
+                    let counted: Vec<i64> = town
+                        .value(&format!("select coalesce(array_agg(id), '{{}}') from (
+                            select id from {table} where {range} order by sort_key, id limit 97 offset {offset}) p"))
+                        .await;
+                    assert_eq!(
+                        (ids, answer["total"].as_i64()),
+                        (counted, Some(total)),
+                        "{list} {page}{letter} after {change}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+async fn so_many_wait(town: &Town, n: i64) {
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    eventually(&format!("{n} wait for a lock"), || async { town.value::<i64>(waiting).await >= n }).await;
+}
+
+/// Both write to the log when all else is done: who holds it stops them in the middle of their transactions.
+#[tokio::test]
+async fn a_click_in_the_very_moment_when_an_album_changes_hands_counts_for_its_artist() {
+    let studio = Studio::new().await;
+    let (town, ada) = (&studio.collection.town, studio.member("ada").await);
+    for is_click_first in [true, false] {
+        for click in ["heart albums", "unheart albums", "heart tracks", "unheart tracks"] {
+            let title = format!("{click} {is_click_first}");
+            let album = studio.album("Ann", &title, 1999).await;
+            let (what, on) = click.split_once(' ').unwrap();
+            let id = if on == "albums" { album.album_id } else { album.track_ids[0] };
+            let url = format!("/api/me/library/{on}/{id}");
+            if what == "unheart" {
+                ada.client.post(&url, json!({})).await.expect(200);
+            }
+            let app = town.app_as("log");
+            let mut client = app.db.get().await.unwrap();
+            let log = client.transaction().await.unwrap();
+            log.batch_execute("lock table activity in share mode").await.unwrap();
+            let clicking = async {
+                so_many_wait(town, i64::from(!is_click_first)).await;
+                let answer = match what {
+                    "heart" => ada.client.post(&url, json!({})).await,
+                    _ => ada.client.delete(&url).await,
+                };
+                assert!(answer.status.is_success(), "{title}: {}", answer.status);
+            };
+            let editing = async {
+                so_many_wait(town, i64::from(is_click_first)).await;
+                let edit = json!({"artist": format!("Bob {title}")});
+                let answer = ada.client.put(&format!("/api/metadata/albums/{}", album.album_id), edit).await;
+                assert!(answer.status.is_success(), "{title}: {}", answer.status);
+            };
+            let releasing = async {
+                so_many_wait(town, 2).await;
+                log.commit().await.unwrap();
+            };
+            tokio::join!(clicking, editing, releasing);
+            eventually("it is edited", || async {
+                town.value::<i64>("select count(*) from edit where state <> 'done'").await == 0
+            })
+            .await;
+            totals_are_true(town).await;
+        }
+    }
 }

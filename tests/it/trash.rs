@@ -284,6 +284,11 @@ async fn the_list_is_in_pages_and_can_be_searched() {
     assert_eq!(each(&second["items"], "artist"), ["Artist 2", "Artist 1"]);
     let found = boss.client.get("/api/trash?q=artist%203&kind=deleted").await.expect(200);
     assert_eq!((each(&found["items"], "artist"), &found["next_cursor"]), (vec!["Artist 3"], &Value::Null));
+    for (typed, total) in [("SAME", 5), ("t 3 sa", 1), ("%25", 0), ("_", 0), ("%5C", 0), ("artist_3", 0)] {
+        let found = boss.client.get(&format!("/api/trash?q={}", typed.replace(' ', "%20"))).await.expect(200);
+        assert_eq!(found["total"], total, "{typed}");
+        assert_eq!(found["items"].as_array().unwrap().len(), total, "{typed}");
+    }
     assert_eq!(boss.client.get("/api/trash?kind=replaced").await.expect(200)["total"], 0);
     for query in ["kind=x", "limit=0", "cursor=zz"] {
         assert_eq!(boss.client.get(&format!("/api/trash?{query}")).await.status, 422, "{query}");
