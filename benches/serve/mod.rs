@@ -161,14 +161,24 @@ async fn of(albums: usize) {
     );
     let token = log_in();
     let last = (albums / 50).min(1_000).to_string();
+    put_files(&town, albums);
     for (name, way, path) in ASKED {
         // An account of a hundred thousand albums differs from one of fifty thousand in what is searched alone.
         let is_asked = albums <= 50_000 || name.starts_with("search");
-        for connections in [32, 4] {
+        // A heart is told when its links are made. More than five tries of one password at once are refused.
+        let worker = (way == "toggle" && is_asked).then(|| Role::start(&town, &["worker"]));
+        if worker.is_some() {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        let crowds: &[usize] = if matches!(way, "toggle" | "login") { &[4, 1] } else { &[32, 4] };
+        for &connections in crowds {
             if is_asked {
                 println!("{}", wrk(name, way, &path.replace("LAST", &last), connections, albums, &token));
             }
         }
+    }
+    if albums == 1_000 {
+        zip(&town, &api, &token).await;
     }
     println!("serve: api {:.0} MiB after it, at most {:.0}", api.resident_mib(), api.peak_mib());
     let mut total = api.resident_mib();
@@ -242,6 +252,58 @@ async fn seed(town: &Town, albums: usize) {
     }
     let counted: i64 = town.value("select track_count from library").await;
     assert_eq!(counted, (albums * TRACKS_OF_AN_ALBUM) as i64);
+}
+
+/// The files of the albums that are hearted.
+fn put_files(town: &Town, albums: usize) {
+    let artists = albums.div_ceil(ALBUMS_OF_AN_ARTIST);
+    for n in 0..HEARTED.min(albums) {
+        let folder = town.music().join(format!("artists/{}/{n}", n % artists));
+        std::fs::create_dir_all(&folder).unwrap();
+        for track in 1..=TRACKS_OF_AN_ALBUM {
+            std::fs::write(folder.join(format!("{track:02} - Song.flac")), "sound").unwrap();
+        }
+    }
+}
+
+/// Albums of 300 MB each as one zip, which is made while it is sent: how quickly, and what the api needs meanwhile.
+async fn zip(town: &Town, api: &Role, token: &str) {
+    town.execute("delete from heart; insert into heart (user_id, album_id) select u.id, a.id from app_user u, album a where a.id <= 5").await;
+    let tracks: Vec<String> =
+        serde_json::from_value(town.value("select jsonb_agg(path) from track where album_id <= 5").await)
+            .unwrap();
+    for track in &tracks {
+        std::fs::File::create(town.music().join(track)).unwrap().set_len(30_000_000).unwrap();
+    }
+    let ask = |arguments: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["-fsS", "-H", &format!("Authorization: Bearer {token}")]).args(arguments);
+        curl
+    };
+    let asked = ask(&["-H", "Content-Type: application/json", "-d", r#"{"destination": "zip"}"#])
+        .arg(format!("http://127.0.0.1:{PORT}/api/exports"))
+        .output()
+        .unwrap();
+    let export: serde_json::Value = serde_json::from_slice(&asked.stdout).unwrap();
+    let (before, start) = (api.resident_mib(), Instant::now());
+    let mut sent = ask(&["-o", "/dev/null"])
+        .arg(format!("http://127.0.0.1:{PORT}/api/exports/{}/download", export["id"]))
+        .spawn()
+        .unwrap();
+    let mut most = before;
+    let status = loop {
+        if let Some(status) = sent.try_wait().unwrap() {
+            break status;
+        }
+        most = most.max(api.resident_mib());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(status.success(), "the zip broke off");
+    let megabytes = tracks.len() as f64 * 30.0;
+    println!(
+        "serve: a zip of {megabytes:.0} MB at {:.0} MB/s; api {before:.0} MiB before, at most {most:.0} meanwhile",
+        megabytes / start.elapsed().as_secs_f64()
+    );
 }
 
 fn log_in() -> String {
