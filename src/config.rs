@@ -7,6 +7,7 @@
 
 mod changes;
 mod check;
+mod destination;
 mod env_file;
 mod keys;
 mod path_map;
@@ -14,6 +15,7 @@ mod peer;
 mod problem;
 mod secrets;
 mod sources;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +23,7 @@ use secrecy::SecretString;
 
 pub use changes::{Change, Effect, NewSecret, keep, propose};
 pub use check::{is_folder_of_its_own, is_metrics_address, redacted};
+pub use destination::{Destination, DestinationKind};
 pub use env_file::{EnvFile, RETIRED, Retired};
 pub use keys::{KEYS, Key, key};
 pub use path_map::PathMap;
@@ -64,6 +67,8 @@ pub struct Settings {
     pub oidc: Oidc,
     /// What a monitor reads.
     pub metrics: Metrics,
+    /// The certificate of the site.
+    pub tls: Tls,
     /// The worker role.
     pub worker: Worker,
     /// The way in.
@@ -123,6 +128,12 @@ pub struct Backup {
     pub keep_weekly: u32,
     /// Of so many months.
     pub keep_monthly: u32,
+    /// Where backups are carried besides.
+    pub destinations: Vec<Destination>,
+    /// The restic repository of the music; empty: it is not backed up by us.
+    pub music_repository: String,
+    /// `day` or `week`.
+    pub music_every: String,
 }
 
 /// `[api]`
@@ -169,6 +180,15 @@ pub struct Oidc {
 pub struct Metrics {
     /// A Unix socket's path, or an address of this machine with a port.
     pub listen: String,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The certificate and what leads from it to its root, PEM; empty: the self-signed one of this machine.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
 }
 
 /// `[worker]`
@@ -407,6 +427,10 @@ pub struct Secrets {
     pub navidrome_password: Option<SecretString>,
     /// Of the account at the mail server.
     pub smtp_password: Option<SecretString>,
+    /// rclone's configuration, which holds its passwords and keys.
+    pub rclone_config: Option<SecretString>,
+    /// Of the restic repository of the music.
+    pub restic_password: Option<SecretString>,
 }
 
 impl Default for Settings {
@@ -417,7 +441,15 @@ impl Default for Settings {
             redis_url: "redis+unix:///run/barbossa-redis/redis.sock".into(),
             log_level: "info".into(),
             backup_dir: "/var/lib/barbossa/backups".into(),
-            backup: Backup { recipients: Vec::new(), keep_daily: 7, keep_weekly: 4, keep_monthly: 12 },
+            backup: Backup {
+                recipients: Vec::new(),
+                keep_daily: 7,
+                keep_weekly: 4,
+                keep_monthly: 12,
+                destinations: Vec::new(),
+                music_repository: String::new(),
+                music_every: "week".into(),
+            },
             api: Api {
                 cors_origins: Vec::new(),
                 public_url: String::new(),
@@ -433,6 +465,7 @@ impl Default for Settings {
                 create_users: false,
             },
             metrics: Metrics { listen: DEFAULT_METRICS_SOCKET.into() },
+            tls: Tls { certificate: PathBuf::new(), key: PathBuf::new() },
             worker: Worker { concurrency: 4 },
             imports: Imports {
                 settle_seconds: 3,

@@ -234,7 +234,7 @@ async fn ask_database(app: &App) -> Result<(Findings, Option<Uuid>)> {
     found.push(("schema", Found::ok()));
     let library = client.row(LIBRARY, &[]).await?.get(0);
     found.push(("files", look_at_files(&client).await?));
-    found.push(("backups", look_at_backups(&client).await?));
+    found.push(("backups", look_at_backups(app, &client).await?));
     let rows = client.rows(HEARTBEATS, &[]).await?;
     let seen: BTreeMap<String, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     found.extend(ROLES.map(|role| {
@@ -259,19 +259,43 @@ async fn look_at_files(client: &impl Sql) -> Result<Found> {
 }
 
 /// What the rows know of the backups: the newest, and the last one that was restored to see whether it can be.
-async fn look_at_backups(client: &impl Sql) -> Result<Found> {
+async fn look_at_backups(app: &App, client: &impl Sql) -> Result<Found> {
     let proof = backups::proof(client).await?;
     let newest = backups::list(client, 1).await?.pop();
     if let Some(failed) = newest.filter(|b| b.state == "failed") {
         return Ok(Found::because("backup_failed", failed.error.unwrap_or_default()));
     }
-    let failed = proof.last_drill.filter(|drill| drill.state == "failed");
-    Ok(match failed {
-        Some(drill) => Found::because("restore_failed", drill.error.unwrap_or_default()),
-        None if proof.is_overdue => Found::because(
-            "restore_not_proven",
-            "`barbossa backup drill` proves that the newest can be restored",
-        ),
+    if let Some(drill) = proof.last_drill.filter(|drill| drill.state == "failed") {
+        return Ok(Found::because("restore_failed", drill.error.unwrap_or_default()));
+    }
+    if proof.is_overdue {
+        let detail = "`barbossa backup drill` proves that the newest can be restored";
+        return Ok(Found::because("restore_not_proven", detail));
+    }
+    look_at_copies(app, client).await
+}
+
+/// What the rows know of the copies elsewhere.
+async fn look_at_copies(app: &App, client: &impl Sql) -> Result<Found> {
+    let destinations = backups::destinations(client, &app.settings.backup.destinations).await?;
+    for place in &destinations {
+        let last = place.last.as_ref().filter(|last| last.state == "failed");
+        if let Some(why) = last.and_then(|last| last.error.as_ref()) {
+            return Ok(Found::because("copy_failed", format!("{}: {why}", place.name)));
+        }
+    }
+    if let Some(place) = destinations.iter().find(|place| place.is_overdue) {
+        let detail = format!("{}: none has come there for three days", place.name);
+        return Ok(Found::because("copy_overdue", detail));
+    }
+    let music = backups::music_state(client, &app.settings).await?;
+    let runs = [&music.last, &music.last_verified].into_iter().flatten();
+    let failed = runs.filter(|run| run.state == "failed").find_map(|run| run.error.clone());
+    Ok(match failed.filter(|_| music.repository.is_some()) {
+        Some(why) => Found::because("music_backup_failed", why),
+        None if music.is_overdue => {
+            Found::because("music_backup_overdue", "systemctl status barbossa-backup-music.timer")
+        }
         None => Found::ok(),
     })
 }

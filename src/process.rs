@@ -33,6 +33,7 @@ pub struct Program {
     path: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    folder: Option<PathBuf>,
     stdout: Option<File>,
     dir: Option<PathBuf>,
     limits: Option<Limits>,
@@ -113,6 +114,7 @@ impl Program {
             path: path.as_ref().to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            folder: None,
             stdout: None,
             dir: None,
             limits: None,
@@ -139,6 +141,13 @@ impl Program {
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// It is started in this folder.
+    #[must_use]
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.folder = Some(folder.as_ref().to_owned());
         self
     }
 
@@ -258,6 +267,9 @@ impl Program {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
+        }
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
         }
         let stdout = self.stdout.take().map_or_else(Stdio::piped, Stdio::from);
         command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());

@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
-use super::file::{create, hex, sum};
+use super::file::{copy, create, hex, sum};
 use super::manifest::{Manifest, Part};
 use crate::config::{self, KEYS, Settings, Sources};
 use crate::files;
@@ -155,14 +155,6 @@ pub(super) fn put_beside(
 /// Links what an earlier backup holds, if it is still what it was.
 fn is_linked(earlier: &Path, target: &Path, sha256: &[u8; 32]) -> bool {
     sum(earlier).is_ok_and(|(_, found)| found == *sha256) && files::link_noreplace(earlier, target).is_ok()
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut target = create(to)?;
-    files::may_fail("write", to)?;
-    io::copy(&mut std::fs::File::open(from)?, &mut target)?;
-    files::may_fail("fsync", to)?;
-    target.sync_all()
 }
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -1,9 +1,9 @@
 //! The folder of the backups: who may write there, what the names mean, and how a backup gets its name whole or not at all.
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -150,6 +150,26 @@ pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Copies a file into a closed one, to the disk.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut target = create(to)?;
+    files::may_fail("write", to)?;
+    io::copy(&mut File::open(from)?, &mut target)?;
+    files::may_fail("fsync", to)?;
+    target.sync_all()
+}
+
+/// Takes from everyone else what another program has written here, and brings it to the disk.
+pub(super) fn close(folder: &Path) -> io::Result<()> {
+    for entry in walkdir::WalkDir::new(folder).contents_first(true) {
+        let entry = entry?;
+        let mode = if entry.file_type().is_dir() { 0o700 } else { 0o600 };
+        std::fs::set_permissions(entry.path(), Permissions::from_mode(mode))?;
+        File::open(entry.path())?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// The `.sha256` beside a single dump.
 pub(super) fn checksum_of(dump: &Path) -> PathBuf {
     let mut path = dump.as_os_str().to_owned();
@@ -186,6 +206,17 @@ pub(super) fn name(purpose: Purpose, at: Timestamp) -> String {
     format!("{prefix}-{}", at.strftime("%Y%m%dT%H%M%SZ"))
 }
 
+/// What a backup's name tells: when it was begun, and why.
+pub(super) fn parsed(name: &str) -> Option<(Timestamp, Purpose)> {
+    let (prefix, time) = name.rsplit_once('-')?;
+    let purpose = match prefix {
+        "barbossa" => Purpose::Routine,
+        _ => Purpose::BeforeMigration(prefix.strip_prefix("before-migration-")?.parse().ok()?),
+    };
+    let time = DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    Some((time.to_zoned(TimeZone::UTC).ok()?.timestamp(), purpose))
+}
+
 /// The backup that lies at this path, if its name is one of a backup.
 pub(super) fn at(path: &Path) -> Option<Found> {
     let name = path.file_name()?.to_str()?;
@@ -194,13 +225,7 @@ pub(super) fn at(path: &Path) -> Option<Found> {
     if is_dir == bare.is_some() {
         return None;
     }
-    let (prefix, time) = bare.unwrap_or(name).rsplit_once('-')?;
-    let purpose = match prefix {
-        "barbossa" => Purpose::Routine,
-        _ => Purpose::BeforeMigration(prefix.strip_prefix("before-migration-")?.parse().ok()?),
-    };
-    let time = DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
-    let made_at = time.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    let (made_at, purpose) = parsed(bare.unwrap_or(name))?;
     Some(Found { name: name.to_owned(), path: path.to_owned(), made_at, purpose, is_single_file: !is_dir })
 }
 

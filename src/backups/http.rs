@@ -11,7 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::copies::{self, DestinationState};
 use super::make_backup::MakeBackup;
+use super::music_rows::{self, MusicState};
 use super::record::{self, Backup, Proof};
 use crate::activity;
 use crate::app::App;
@@ -133,15 +135,21 @@ struct BackupStatus {
     last_backup: Option<BackupRun>,
     #[serde(flatten)]
     proof: Proof,
+    /// Where backups are carried besides, and how that went.
+    destinations: Vec<DestinationState>,
+    /// The backup of the music.
+    music: MusicState,
 }
 
-/// The newest backup, and when one was last restored into a scratch database and found whole.
+/// The newest backup, when one was last restored into a scratch database and found whole, and the copies elsewhere.
 #[utoipa::path(get, path = "/admin/backup/status", tag = "backups", extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = BackupStatus)))]
 async fn backup_status(State(app): State<App>, _: Admin) -> Result<Json<BackupStatus>> {
     let client = app.db.get().await?;
     let last_backup = record::list(&client, 1).await?.pop().map(BackupRun::from);
-    Ok(Json(BackupStatus { last_backup, proof: record::proof(&client).await? }))
+    let destinations = copies::destinations(&client, &app.settings.backup.destinations).await?;
+    let music = music_rows::music_state(&client, &app.settings).await?;
+    Ok(Json(BackupStatus { last_backup, proof: record::proof(&client).await?, destinations, music }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

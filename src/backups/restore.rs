@@ -204,6 +204,15 @@ fn copy_closed(from: &Path, to: &Path) -> io::Result<()> {
     target.sync_all()
 }
 
+/// To whom the folder of the backups belongs: all of what has come into it.
+pub(super) fn give_all(path: &Path, dir: &Path) -> anyhow::Result<()> {
+    let owner = dir.metadata()?;
+    for entry in walkdir::WalkDir::new(path) {
+        give(entry?.path(), &owner)?;
+    }
+    Ok(())
+}
+
 /// To whom the folder belongs.
 fn give(path: &Path, owner: &std::fs::Metadata) -> io::Result<()> {
     if nix::unistd::geteuid().is_root() {

@@ -52,6 +52,11 @@ impl Key {
             | "redis_url"
             | "backup_dir"
             | "backup.recipients"
+            | "backup.destinations"
+            | "backup.music_repository"
+            | "backup.music_every"
+            | "tls.certificate"
+            | "tls.key"
             | "api.browse_roots"
             | "exports.roots"
             | "downloads.yt_dlp_path"
@@ -212,7 +217,12 @@ mod tests {
             "redis_url",
             "backup_dir",
             "backup.recipients",
+            "backup.destinations",
+            "backup.music_repository",
+            "backup.music_every",
             "api.browse_roots",
+            "tls.certificate",
+            "tls.key",
             "exports.roots",
             "downloads.yt_dlp_path",
             "downloads.allow_private",

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::secrets::{Presence, SECRETS};
 use super::sources::nearest;
-use super::{ForwardAuth, PathMap, Problem, Settings, Sources, TrustedPeer, keys};
+use super::{ForwardAuth, PathMap, Problem, Settings, Sources, TrustedPeer, destination, keys, tls};
 
 /// Folders that belong to the system as a whole; a unit that may write in one may write everywhere.
 const SYSTEM_FOLDERS: &[&str] = &[
@@ -40,6 +40,10 @@ pub(super) fn check(settings: &Settings, sources: &Sources, read: &[&str]) -> Ve
     problems.extend(music_path(&settings.music_path));
     problems.extend(backup_dir(settings));
     problems.extend(settings.backup.recipients.iter().filter_map(|key| recipient(key)));
+    problems.extend(destination::problems(settings));
+    problems.extend(tls::problems(settings));
+    problems.extend(destination::music_repository(&settings.backup.music_repository));
+    problems.extend(destination::music_every(&settings.backup.music_every));
     problems.extend(settings.exports.roots.iter().filter_map(|root| export_root(root)));
     problems.extend(database_url(&settings.database_url));
     problems.extend(redis_url(&settings.redis_url));
@@ -179,7 +183,7 @@ pub fn is_folder_of_its_own(path: &Path) -> bool {
 }
 
 /// Absolute, and nothing in it that reads otherwise in a unit file or as a message.
-fn plain_absolute(key: &'static str, path: &Path, example: &str) -> Option<Problem> {
+pub(super) fn plain_absolute(key: &'static str, path: &Path, example: &str) -> Option<Problem> {
     let text = path.to_string_lossy();
     let message = if text.is_empty() {
         "It is empty.".to_owned()

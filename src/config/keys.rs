@@ -1,11 +1,11 @@
 //! The one registry of settings: from it the files and the environment are read, and the documents checked.
 
+mod values;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use toml::de::DeValue;
-
-use super::Settings;
+use super::{Destination, Settings};
 
 /// One setting.
 pub struct Key {
@@ -29,6 +29,8 @@ enum Field {
     Switch(fn(&mut Settings) -> &mut bool),
     /// Commas between them in the environment.
     List(fn(&mut Settings) -> &mut Vec<String>),
+    /// Tables in a file, and nothing else.
+    Destinations(fn(&mut Settings) -> &mut Vec<Destination>),
 }
 
 /// All of them, in the order of `barbossa.toml`.
@@ -86,6 +88,24 @@ pub const KEYS: &[Key] = &[
         env: None,
         meaning: "Of so many months the newest backup is kept.",
         field: Field::Number(|s| &mut s.backup.keep_monthly, 0..=1200),
+    },
+    Key {
+        name: "backup.destinations",
+        env: None,
+        meaning: "Where backups are carried besides backup_dir: tables [[backup.destinations]] with name, to (a folder, or REMOTE:PATH of rclone) and their own keep_daily, keep_weekly, keep_monthly.",
+        field: Field::Destinations(|s| &mut s.backup.destinations),
+    },
+    Key {
+        name: "backup.music_repository",
+        env: None,
+        meaning: "The restic repository into which the music is backed up: a folder, rest:https://…, or rclone:REMOTE:PATH; empty: it is not.",
+        field: Field::Text(|s| &mut s.backup.music_repository),
+    },
+    Key {
+        name: "backup.music_every",
+        env: None,
+        meaning: "How often: day or week.",
+        field: Field::Text(|s| &mut s.backup.music_every),
     },
     Key {
         name: "api.cors_origins",
@@ -164,6 +184,18 @@ pub const KEYS: &[Key] = &[
         env: None,
         meaning: "Where a monitor reads GET /metrics: a Unix socket's path, or an address of this machine such as 127.0.0.1:9477.",
         field: Field::Text(|s| &mut s.metrics.listen),
+    },
+    Key {
+        name: "tls.certificate",
+        env: None,
+        meaning: "The site's certificate with its chain, PEM; empty: this machine's self-signed one. `barbossa setup tls` tells nginx.",
+        field: Field::Path(|s| &mut s.tls.certificate),
+    },
+    Key {
+        name: "tls.key",
+        env: None,
+        meaning: "The certificate's key, PEM.",
+        field: Field::Path(|s| &mut s.tls.key),
     },
     Key {
         name: "worker.concurrency",
@@ -487,137 +519,4 @@ pub fn key(name: &str) -> Option<&'static Key> {
 /// The table and the last part: `("imports", "settle_seconds")`; the table is empty at the top.
 pub(super) fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or(("", name))
-}
-
-impl Key {
-    /// The table it stands in (empty: at the top) and its name there.
-    pub fn table_and_name(&self) -> (&'static str, &'static str) {
-        split(self.name)
-    }
-
-    /// Its value in these settings, as TOML writes it.
-    pub fn show(&self, settings: &Settings) -> String {
-        // One accessor serves reading and writing, so reading needs something to write to.
-        let mut settings = settings.clone();
-        let value: toml::Value = match &self.field {
-            Field::Text(of) => of(&mut settings).clone().into(),
-            Field::Path(of) => of(&mut settings).display().to_string().into(),
-            Field::Number(of, _) => i64::from(*of(&mut settings)).into(),
-            Field::Count(of, _) => (*of(&mut settings) as i64).into(),
-            // 0.85 as it was written, not 0.8500000238418579.
-            Field::Share(of) => return of(&mut settings).to_string(),
-            Field::Switch(of) => (*of(&mut settings)).into(),
-            Field::List(of) => of(&mut settings).clone().into(),
-        };
-        value.to_string()
-    }
-
-    /// Its default, as TOML writes it.
-    pub fn default_value(&self) -> String {
-        self.show(&Settings::default())
-    }
-
-    /// Takes it from the environment, where all is text. The error is a sentence.
-    pub(super) fn set_text(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
-        let given = || format!("`{text}`");
-        match &self.field {
-            Field::Text(of) => text.clone_into(of(settings)),
-            Field::Path(of) => *of(settings) = text.into(),
-            Field::Number(of, range) => {
-                *of(settings) = number(text.parse().ok(), range, &given())?;
-            }
-            Field::Count(of, range) => {
-                *of(settings) = number(text.parse().ok(), range, &given())?;
-            }
-            Field::Share(of) => *of(settings) = share(text.parse().ok(), &given())?,
-            Field::Switch(of) => {
-                *of(settings) =
-                    switch(text).ok_or_else(|| format!("{} is neither true nor false.", given()))?;
-            }
-            Field::List(of) => {
-                *of(settings) =
-                    text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(Into::into).collect();
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes it from a file. The error is a sentence.
-    pub(super) fn set_toml(&self, settings: &mut Settings, value: &DeValue<'_>) -> Result<(), String> {
-        let given = || describe(value);
-        let wants = |what: &str| format!("{} does not fit: it must be {what}.", given());
-        match &self.field {
-            Field::Text(of) => {
-                value.as_str().ok_or_else(|| wants("text, in quotes"))?.clone_into(of(settings));
-            }
-            Field::Path(of) => {
-                *of(settings) = value.as_str().ok_or_else(|| wants("a path, in quotes"))?.into();
-            }
-            Field::Number(of, range) => {
-                *of(settings) = number(whole(value).and_then(|n| n.try_into().ok()), range, &given())?;
-            }
-            Field::Count(of, range) => {
-                *of(settings) = number(whole(value).and_then(|n| n.try_into().ok()), range, &given())?;
-            }
-            Field::Share(of) => {
-                let number = match value {
-                    DeValue::Float(f) => f.as_str().replace('_', "").parse().ok(),
-                    DeValue::Integer(_) => whole(value).map(|n| n as f32),
-                    _ => None,
-                };
-                *of(settings) = share(number, &given())?;
-            }
-            Field::Switch(of) => {
-                *of(settings) = value.as_bool().ok_or_else(|| wants("true or false, without quotes"))?;
-            }
-            Field::List(of) => {
-                let list = value.as_array().and_then(|a| {
-                    a.iter().map(|v| v.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-                });
-                *of(settings) = list.ok_or_else(|| wants("a list of texts, such as [\"one\", \"two\"]"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn number<T: PartialOrd + std::fmt::Display + Copy>(
-    number: Option<T>,
-    range: &RangeInclusive<T>,
-    given: &str,
-) -> Result<T, String> {
-    number.filter(|n| range.contains(n)).ok_or_else(|| {
-        format!("{given} does not fit: it must be a whole number from {} to {}.", range.start(), range.end())
-    })
-}
-
-fn share(number: Option<f32>, given: &str) -> Result<f32, String> {
-    number
-        .filter(|n| (0.0..=1.0).contains(n))
-        .ok_or_else(|| format!("{given} does not fit: it must be a number from 0 to 1, such as 0.85."))
-}
-
-fn switch(text: &str) -> Option<bool> {
-    match text.to_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-fn whole(value: &DeValue<'_>) -> Option<i64> {
-    let number = value.as_integer()?;
-    i64::from_str_radix(number.as_str(), number.radix()).ok()
-}
-
-fn describe(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(s) => format!("\"{s}\""),
-        DeValue::Integer(n) => n.as_str().to_owned(),
-        DeValue::Float(n) => n.as_str().to_owned(),
-        DeValue::Boolean(b) => b.to_string(),
-        DeValue::Datetime(d) => d.to_string(),
-        DeValue::Array(_) => "A list".into(),
-        DeValue::Table(_) => "A table".into(),
-    }
 }

@@ -120,6 +120,20 @@ pub const SECRETS: &[Secret] = &[
         needed_by: Some("notifications.smtp_user"),
         put: |s, v| s.secrets.smtp_password = v,
     },
+    Secret {
+        credential: "barbossa.rclone-config",
+        env: None,
+        meaning: "rclone's configuration file, as `rclone config` writes it.",
+        needed_by: None,
+        put: |s, v| s.secrets.rclone_config = v,
+    },
+    Secret {
+        credential: "barbossa.restic-password",
+        env: None,
+        meaning: "The password of the restic repository of the music.",
+        needed_by: Some("backup.music_repository"),
+        put: |s, v| s.secrets.restic_password = v,
+    },
 ];
 
 /// Whether a secret is known, as far as this process can tell.
@@ -186,6 +200,8 @@ pub fn known(settings: &Settings) -> Vec<(&'static str, SecretString)> {
         ("barbossa.jellyfin-api-key", of.jellyfin_api_key.clone()),
         ("barbossa.navidrome-password", of.navidrome_password.clone()),
         ("barbossa.smtp-password", of.smtp_password.clone()),
+        ("barbossa.rclone-config", of.rclone_config.clone()),
+        ("barbossa.restic-password", of.restic_password.clone()),
     ];
     known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

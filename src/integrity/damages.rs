@@ -41,9 +41,9 @@ pub struct Damage {
 /// A way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Way {
-    /// `member_folder`, `duplicate`, `trash`, `download`.
+    /// `member_folder`, `duplicate`, `trash`, `music_backup`, `download`.
     pub kind: String,
-    /// Relative to MUSIC_PATH; an address for a download.
+    /// Relative to MUSIC_PATH; after its snapshot and a colon in the music's backup; an address for a download.
     pub place: String,
 }
 
@@ -69,7 +69,11 @@ const WAYS: &str = "select damage_id, kind, place from (
                 on f ->> 'essence' = t.essence or f ->> 'checksum' = encode(t.checksum, 'hex')
             where d.id = any($1) and x.path not like '.trash/damaged/%'
         union all
-        select d.id, 4, 'download', coalesce(t.source_url, a.source_url)
+        select d.id, 4, 'music_backup', c.snapshot || ':' || c.path
+            from damage d join track t on t.id = d.track_id join music_copy c on c.essence = t.essence
+            where d.id = any($1)
+        union all
+        select d.id, 5, 'download', coalesce(t.source_url, a.source_url)
             from damage d join track t on t.id = d.track_id join album a on a.id = t.album_id
             where d.id = any($1) and coalesce(t.source_url, a.source_url) is not null
     ) w order by damage_id, rank, place";

@@ -7,12 +7,14 @@
 
 mod check;
 mod damages;
+mod fetch_copy;
 mod http;
 mod repair;
 mod summary;
 mod verify_slice;
 
 pub use damages::{Damage, Way, damages};
+pub use fetch_copy::FetchGoodCopy;
 pub use http::routes;
 pub use repair::{Repair, accept};
 pub use summary::{Summary, summary};

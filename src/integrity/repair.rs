@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::damages::{Way, damages};
+use super::fetch_copy::{FetchGoodCopy, MUSIC_BACKUP, fetched_place};
 use crate::activity;
 use crate::app::App;
 use crate::audio::{self, Digest};
@@ -36,10 +37,10 @@ pub struct Repair {
 }
 
 /// The track of a damage, and what its file should be.
-struct Patient {
+pub(super) struct Patient {
     track_id: i64,
     album_id: i64,
-    path: String,
+    pub path: String,
     artist: String,
     album: String,
     kind: String,
@@ -53,7 +54,7 @@ const PATIENT: &str = "select t.id, t.album_id, t.path, r.name, a.title, d.kind,
     where d.id = $1 and d.ended_at is null";
 
 impl Patient {
-    async fn find(client: &impl Sql, damage_id: i64) -> Result<Self> {
+    pub(super) async fn find(client: &impl Sql, damage_id: i64) -> Result<Self> {
         let row = client.maybe_row(PATIENT, &[&damage_id]).await?;
         let row = row.ok_or(Error::NotFound("Damage not found"))?;
         Ok(Self {
@@ -70,7 +71,7 @@ impl Patient {
     }
 
     /// 2: every byte is as it was; 1: the same audio, with other tags; 0: neither.
-    fn fitness(&self, path: &Path, digest: &Digest) -> u8 {
+    pub(super) fn fitness(&self, path: &Path, digest: &Digest) -> u8 {
         if self.checksum.as_deref() == Some(&digest.checksum) {
             return 2;
         }
@@ -112,8 +113,10 @@ impl Job for Repair {
             patient => patient?,
         };
         drop(client);
-        let ways =
+        let mut ways =
             damages(app, None, Some(self.damage_id), 1).await?.pop().map(|d| d.ways).unwrap_or_default();
+        ways.push(Way { kind: MUSIC_BACKUP.into(), place: fetched_place(self.damage_id) });
+        let in_backup = ways.iter().find(|way| way.kind == MUSIC_BACKUP && way.place.contains(':')).cloned();
         let music = app.music().to_owned();
         let (patient, found) = blocking(move || {
             let found = patient.remedy(&music, &ways);
@@ -121,6 +124,12 @@ impl Job for Repair {
         })
         .await?;
         let Some((way, good, digest)) = found else {
+            if let Some(way) = in_backup {
+                let Self { damage_id, requested_by } = self;
+                let fetch = FetchGoodCopy { damage_id, requested_by, place: way.place };
+                let job_id = jobs::enqueue(&app.db.get().await?, &fetch).await?;
+                return Ok(Outcome::Done(json!({"state": "fetching", "job_id": job_id})));
+            }
             let reason = format!(
                 "No intact copy of {} was found: download it again, or accept it as it is.",
                 patient.path
@@ -131,7 +140,11 @@ impl Job for Repair {
         let (music, path, id) = (app.music().to_owned(), patient.path.clone(), self.damage_id);
         let checksum = digest.checksum;
         let modified = blocking(move || replace(&music, &path, id, &good, &checksum)).await??;
-        self.record(context, &patient, &way, digest, modified).await
+        let done = self.record(context, &patient, &way, digest, modified).await?;
+        if let Some(fetched) = files::beneath(app.music(), &fetched_place(id)) {
+            files::remove_file_if_there(&fetched)?;
+        }
+        Ok(done)
     }
 }
 

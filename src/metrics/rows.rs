@@ -69,6 +69,15 @@ const TOLD: &[Told] = &[
     told("backup_size_bytes", "Size of the last verified backup", &[]),
     told("backup_failed", "1 when the newest backup failed", &[]),
     told("backup_restored_timestamp_seconds", "When a backup was last proven by restoring it", &[]),
+    told("backup_copy_timestamp_seconds", "When a backup last came to a destination whole", &["destination"]),
+    told("backup_copy_failed", "1 when the last try to carry a backup there failed", &["destination"]),
+    told("music_backup_timestamp_seconds", "When the music was last backed up", &[]),
+    told("music_backup_failed", "1 when the last backup of the music failed", &[]),
+    told(
+        "music_backup_held_back",
+        "Files that the last one left out, since they are not as they should be",
+        &[],
+    ),
     told("trash_bytes", "What the trash holds", &[]),
 ];
 
@@ -86,7 +95,18 @@ const HOUSE: &str = "select 'artists', artist_count::float8 from library
 const BACKUPS: &str = "(select 'backup_timestamp_seconds', extract(epoch from max(finished_at))::float8 from backup where state = 'verified')
     union all (select 'backup_size_bytes', size_bytes from backup where state = 'verified' order by finished_at desc limit 1)
     union all (select 'backup_failed', (state = 'failed')::int from backup where state <> 'running' order by started_at desc, id desc limit 1)
-    union all (select 'backup_restored_timestamp_seconds', extract(epoch from max(restored_at)) from backup)";
+    union all (select 'backup_restored_timestamp_seconds', extract(epoch from max(restored_at)) from backup)
+    union all (select 'music_backup_timestamp_seconds', extract(epoch from max(finished_at)) from music_backup
+        where kind = 'backup' and state = 'complete')
+    union all (select 'music_backup_failed', (state = 'failed')::int from music_backup
+        where kind = 'backup' and state <> 'running' order by started_at desc, id desc limit 1)
+    union all (select 'music_backup_held_back', held_back from music_backup
+        where kind = 'backup' and state = 'complete' order by started_at desc, id desc limit 1)";
+// Of a month: a destination that the settings do not name any more is forgotten.
+const COPIES: &str = "select 'backup_copy_timestamp_seconds', extract(epoch from max(finished_at))::float8, destination
+        from backup_copy where state = 'complete' group by destination having max(finished_at) > now() - interval '1 month'
+    union all (select distinct on (destination) 'backup_copy_failed', (state = 'failed')::int, destination from backup_copy
+        where state <> 'running' and started_at > now() - interval '1 month' order by destination, started_at desc, id desc)";
 const ROLES: &str = "(select 'role_age_seconds', extract(epoch from now() - max(seen_at))::float8, role from heartbeat group by role)
     union all (select 'watcher_mode', 1, case when status like 'watching by events%' then 'events'
             when status like 'watching by sweep%' then 'sweep' else 'stopped' end
@@ -114,7 +134,7 @@ const AUDIT: &str = "with audit as (
     union all select 'link_audit_links', repaired, 'repaired' from found
     union all select 'link_audit_links', missing, 'missing' from found";
 
-const QUERIES: [&str; 6] = [HOUSE, BACKUPS, ROLES, JOBS, QUEUES, AUDIT];
+const QUERIES: [&str; 7] = [HOUSE, BACKUPS, COPIES, ROLES, JOBS, QUEUES, AUDIT];
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     TOLD.iter().map(|told| told.name)

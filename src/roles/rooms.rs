@@ -84,6 +84,7 @@ pub fn jobs() -> Registry {
         .with::<uploads::Expire>()
         .with::<integrity::VerifySlice>()
         .with::<integrity::Repair>()
+        .with::<integrity::FetchGoodCopy>()
         .with::<downloads::FetchDownload>()
         .with::<downloads::SettleDownload>()
         .with::<downloads::TidyDownloads>()

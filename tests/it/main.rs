@@ -17,6 +17,7 @@ mod conduct;
 mod control;
 #[cfg(feature = "failpoints")]
 mod crash;
+mod destinations;
 mod downloads;
 mod drill;
 mod enrich;
@@ -45,6 +46,7 @@ mod lifecycle;
 mod messages;
 mod metrics;
 mod migrations;
+mod music_backup;
 mod notices;
 mod openid;
 mod pages;

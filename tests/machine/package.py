@@ -176,10 +176,14 @@ def needs_of(package: Path) -> str:
     return ", ".join(filter(None, map(str.strip, said.split(","))))
 
 
+# What an admin may add, and the tests do.
+TOOLS = ["pgbackrest", "rclone", "restic"]
+
+
 def dependencies(package: Path) -> Path:
-    """A folder with every .deb that a plain Debian 13 lacks for `apt install barbossa`, fetched once per set of dependencies."""
+    """A folder with every .deb that a plain Debian 13 lacks for `apt install barbossa` and TOOLS, fetched once per set of them."""
     base = trees.base_tree()
-    folder = trees.cache_dir() / "dependencies" / hashlib.sha256(f"{base.name}\n{needs_of(package)}".encode()).hexdigest()[:16]
+    folder = trees.cache_dir() / "dependencies" / hashlib.sha256(f"{base.name}\n{needs_of(package)}\n{TOOLS}".encode()).hexdigest()[:16]
     with trees.locked("dependencies"):
         if not folder.is_dir():
             trees.say("fetching what it depends on (once)")
@@ -190,7 +194,7 @@ def dependencies(package: Path) -> Path:
                 shutil.copy(package, root / "srv/barbossa.deb")
                 _say_on_failure(trees.inside(
                     root,
-                    ["sh", "-euc", "apt-get -q update && apt-get -q install -y --download-only /srv/barbossa.deb"],
+                    ["sh", "-euc", f"apt-get -q update && apt-get -q install -y --download-only /srv/barbossa.deb {' '.join(TOOLS)}"],
                     binds={partial: "/var/cache/apt/archives"},
                 ))
             for leftover in ("partial", "lock"):

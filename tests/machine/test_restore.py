@@ -10,7 +10,7 @@ from music import Album
 
 ALBUM = Album("Mary Read", "Brought Back", 1721, "mp3")
 STICK = "/srv/stick"
-SERVING = ["barbossa-api.socket", "barbossa.target", "barbossa-backup.timer", "barbossa-restore-drill.timer", *(f"barbossa-{role}.service" for role in ROLES)]
+SERVING = ["barbossa-api.socket", "barbossa.target", "barbossa-backup.timer", "barbossa-restore-drill.timer", "barbossa-backup-send.timer", "barbossa-backup-music.timer", *(f"barbossa-{role}.service" for role in ROLES)]
 
 
 def sql(machine, text: str, database: str = "barbossa") -> str:
@@ -73,7 +73,7 @@ def test_after_losing_all_but_the_music_an_install_and_a_restore_bring_everythin
     machine.run("systemctl", "start", "barbossa-backup.service", "barbossa-restore-drill.service")
 
 
-def test_a_restore_that_is_killed_while_barbossa_pauses_leaves_it_serving(machine, stick):
+def test_a_restore_whose_every_process_is_killed_while_barbossa_pauses_leaves_it_serving(machine, stick):
     path, before = stick
     restoring = machine.spawn("barbossa", "restore", path, "--yes")
     there = "select count(*) from pg_database where datname = 'barbossa_restored'"
@@ -84,7 +84,7 @@ def test_a_restore_that_is_killed_while_barbossa_pauses_leaves_it_serving(machin
         machine.wait_until("the api is stopped", lambda: machine.show("barbossa-api.service", "ActiveState") == "inactive")
         # The first "barbossa restore" of this machine; nsenter's own process is not it.
         machine.run("pkill", "--signal", "KILL", "--exact", "--full", f"barbossa restore {path} --yes")
-        machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "barbossa-restore-swap.service")
+        machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", "barbossa-restore-swap.service")
         machine.wait_until("everything serves again", lambda: serves(machine), 30)
     finally:
         restoring.kill()

@@ -9,7 +9,7 @@ import pytest
 from conftest import MUSIC_DIR
 from package import EXPOSURE_LIMIT, EXPOSURE_LIMITS
 
-OFFLINE = ("api", "worker", "beat", "watcher", "backup", "restore-drill", "migrate", "provision", "redis", "failure@")
+OFFLINE = ("api", "worker", "beat", "watcher", "backup", "backup-send", "backup-music", "restore-drill", "migrate", "provision", "redis", "failure@")
 SANDBOXED = (*OFFLINE, "fetch")
 # These speak to PostgreSQL; the other units have no business there.
 LOGS_IN_AS = {"provision": "postgres", **dict.fromkeys(("api", "worker", "fetch", "beat", "watcher", "backup", "restore-drill", "migrate"), "barbossa")}

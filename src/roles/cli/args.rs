@@ -7,6 +7,7 @@ use clap_complete::engine::ArgValueCandidates;
 
 use super::adopt::RescanArgs;
 use super::aliases::{Admin, Maintenance, OldHeart};
+use super::backup::Backup;
 use super::browse::{Browse, HeartArgs};
 use super::complete;
 use super::download::{Bandcamp, Download};
@@ -247,6 +248,17 @@ pub enum Setup {
         /// The folder; made when only its last part is missing
         dir: PathBuf,
     },
+    /// Serve with your own certificate: tries the pair, writes the settings, has nginx read it
+    Tls {
+        /// The certificate with its chain, PEM; without it, what the settings say
+        #[arg(requires = "key")]
+        certificate: Option<PathBuf>,
+        /// Its key, PEM
+        key: Option<PathBuf>,
+        /// Back to this machine's self-signed one
+        #[arg(long, conflicts_with = "certificate")]
+        self_signed: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -294,29 +306,6 @@ pub enum User {
         /// Take the password from the first line of standard input
         #[arg(long)]
         password_stdin: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Backup {
-    /// Make one now: read to its end, checksummed, then named; and let old ones go
-    Run(Output),
-    /// Read one again from its first byte to its last; without a name, all of them
-    Verify {
-        /// As `barbossa backup list` shows it, or a path
-        name: Option<String>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// Restore the newest into a scratch database, hold it against its manifest and the files, and throw it away
-    Drill(Output),
-    /// List them, the newest first
-    List {
-        /// At most so many
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-        limit: u16,
-        #[command(flatten)]
-        output: Output,
     },
 }
 

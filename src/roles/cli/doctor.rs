@@ -19,6 +19,7 @@ use crate::backups;
 use crate::config::{self, Severity, Sources};
 use crate::db::{Sql, current_version, latest_version};
 use crate::files;
+use crate::sources;
 
 /// Below this an import of an album in 24/192 may not fit.
 const LITTLE_SPACE: u64 = 5 << 30;
@@ -28,6 +29,10 @@ const OLD_BACKUP: Duration = Duration::from_secs(2 * 86_400);
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 /// inotify: each folder in the inbox is one.
 const FEW_WATCHES: u64 = 8192;
+/// Whoever made it: certbot, this machine itself, or the admin.
+const RENEW: &str = "certbot renew; make-ssl-cert generate-default-snakeoil --force-overwrite for this machine's own; \
+    or barbossa setup tls CERTIFICATE KEY";
+const ENCODING: &str = "select current_setting('server_encoding')";
 const NGINX_SNIPPET: &str = "/etc/nginx/snippets/barbossa-music.conf";
 const LIBRARY: &str = "select id from library";
 const LATE: &str = "select role from heartbeat where seen_at < now() - interval '20 seconds' order by role";
@@ -93,7 +98,10 @@ async fn examine(app: &App, views: Views) -> Vec<Finding> {
     vec![
         finding("database", database(app).await),
         finding("redis", redis(app).await),
+        finding("locale", locale(app).await),
         finding("music", music(app, views.worker).await),
+        finding("mounts", mounts(app)),
+        finding("exports", folders("exports.roots", app.settings.exports.roots.iter().map(Path::new))),
         finding("space", space(app.music())),
         finding("nginx", nginx(Path::new(NGINX_SNIPPET), app.music(), views.nginx)),
         finding("api", api()),
@@ -101,6 +109,9 @@ async fn examine(app: &App, views: Views) -> Vec<Finding> {
         finding("backup", backup(app).await),
         finding("restore", restore(app).await),
         finding("backup folder", backup_folder(&app.settings.backup_dir)),
+        finding("destinations", destinations(app).await),
+        finding("music backup", music_backup(app).await),
+        finding("sources", sources(app).await),
         finding("certificate", certificate(app.clock.now()).await),
         finding("clock", clock().await),
         finding("inotify", inotify(Path::new("/proc/sys/fs/inotify/max_user_watches"))),
@@ -159,19 +170,157 @@ async fn music(app: &App, seen_by_worker: Option<Tried>) -> Found {
             music.display(),
             music.display()
         )),
-        (Ok(None), _) => {
-            bad(format!("no marker in {}: is its disk mounted? Has the worker run yet?", music.display()))
-        }
-        (Ok(Some(there)), Ok(expected)) if there != expected => {
-            bad(format!("the marker in {} is that of another library", music.display()))
-        }
+        (Ok(None), _) => bad(format!(
+            "no marker in {0}: is its disk mounted? findmnt -T '{0}'; on a new house: systemctl start barbossa-worker",
+            music.display()
+        )),
+        (Ok(Some(there)), Ok(expected)) if there != expected => bad(format!(
+            "the marker in {0} is that of another library. If the music in it is this one's: echo {expected} | sudo tee {0}/{1}",
+            music.display(),
+            files::MARKER
+        )),
         _ => Ok(format!("{}: files, links, renames and fsync work{who}", music.display())),
     }
 }
 
+/// On which file systems the folders lie.
+fn mounts(app: &App) -> Found {
+    let music = app.music();
+    let apart = ["artists", "users", "import", "downloads", ".trash"]
+        .into_iter()
+        .find(|name| files::same_file_system(music, &music.join(name)).is_ok_and(|is_same| !is_same));
+    if let Some(name) = apart {
+        return bad(format!(
+            "{0}/{name} is another file system than {0}: unmount it there: umount '{0}/{name}'",
+            music.display()
+        ));
+    }
+    let dir = &app.settings.backup_dir;
+    match (files::filesystem_kind(music), files::same_file_system(music, dir)) {
+        (Err(error), _) => bad(format!("{}: {error}: findmnt -T '{0}'", music.display())),
+        (Ok(_), Ok(true)) if app.settings.backup.destinations.is_empty() => doubtful(
+            "music and backups lie on one file system, and no copy is carried elsewhere: see backup.destinations",
+        ),
+        (Ok(kind), _) => Ok(format!("music on one file system ({kind:?})")),
+    }
+}
+
+/// Folders that may be away: those that are there have to be writable.
+fn folders<'a>(setting: &str, all: impl Iterator<Item = &'a Path>) -> Found {
+    let (there, away): (Vec<&Path>, Vec<&Path>) = all.partition(|folder| folder.is_dir());
+    for folder in &there {
+        let tried = tempfile::Builder::new().prefix(".doctor-").tempfile_in(folder);
+        if let Err(error) = tried.and_then(|file| file.as_file().sync_all()) {
+            let folder = folder.display();
+            return bad(format!("{setting}: {folder}: {error}: chown barbossa '{folder}'"));
+        }
+    }
+    let away: Vec<String> = away.iter().map(|folder| folder.display().to_string()).collect();
+    match (there.len(), away.len()) {
+        (0, 0) => Ok("none is set".to_owned()),
+        (count, 0) => Ok(format!("{count} writable")),
+        _ => Ok(format!("not there now: {}", away.join(", "))),
+    }
+}
+
+/// Names fold and sort by Unicode, so all has to be UTF-8.
+async fn locale(app: &App) -> Found {
+    let asked = async { app.db.get().await?.row(ENCODING, &[]).await };
+    match asked.await {
+        Err(error) => return bad(error.to_string()),
+        Ok(row) if row.get::<_, String>(0) != "UTF8" => {
+            let encoding: String = row.get(0);
+            return bad(format!(
+                "the database is {encoding}, not UTF8: make it anew with --encoding=UTF8, then barbossa restore newest"
+            ));
+        }
+        Ok(_) => {}
+    }
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"];
+    let set = names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    match set {
+        Some(value) if !value.to_lowercase().replace('-', "").contains("utf8") => doubtful(format!(
+            "this terminal is {value}: names may be shown wrong: update-locale LANG=C.UTF-8, then log in again"
+        )),
+        _ => Ok("UTF-8".to_owned()),
+    }
+}
+
+async fn destinations(app: &App) -> Found {
+    let asked =
+        async { backups::destinations(&app.db.get().await?, &app.settings.backup.destinations).await };
+    let places = match asked.await {
+        Err(error) => return bad(error.to_string()),
+        Ok(places) => places,
+    };
+    if places.is_empty() {
+        return Ok("none is set".to_owned());
+    }
+    for place in &places {
+        let (name, again) = (&place.name, "systemctl start barbossa-backup-send");
+        if place.kind == "folder" && !Path::new(&place.to).join(backups::MARKER).is_file() {
+            let (to, marker) = (&place.to, backups::MARKER);
+            return bad(format!(
+                "{name}: {to} has no {marker}: mount '{to}'; the first time: \
+                 install -d -o barbossa -g barbossa -m 700 '{to}' && touch '{to}/{marker}'"
+            ));
+        }
+        if let Some(why) = place.last.as_ref().and_then(|last| last.error.as_ref()) {
+            return bad(format!("{name}: {why}: {again}; journalctl -u barbossa-backup-send"));
+        }
+        if place.is_overdue {
+            return bad(format!("{name}: no backup has come there for three days: {again}"));
+        }
+    }
+    let shown = places.iter().map(|place| format!("{}: {} kept", place.name, place.kept));
+    Ok(shown.collect::<Vec<_>>().join(", "))
+}
+
+async fn music_backup(app: &App) -> Found {
+    let asked = async { backups::music_state(&app.db.get().await?, &app.settings).await };
+    let music = match asked.await {
+        Err(error) => return bad(error.to_string()),
+        Ok(music) => music,
+    };
+    if music.repository.is_none() {
+        return Ok("not backed up from here (backup.music_repository)".to_owned());
+    }
+    let runs = [&music.last, &music.last_verified].into_iter().flatten();
+    if let Some(why) = runs.filter(|run| run.state == "failed").find_map(|run| run.error.as_ref()) {
+        return bad(format!("{why}: systemctl start barbossa-backup-music"));
+    }
+    match music.last_complete_at {
+        None => doubtful("not yet: systemctl start barbossa-backup-music"),
+        Some(_) if music.is_overdue => bad("late: systemctl start barbossa-backup-music"),
+        Some(at) => Ok(format!("{} ago", span(age(at, app.clock.now())))),
+    }
+}
+
+/// What fetch has found; it alone has a network to look with.
+async fn sources(app: &App) -> Found {
+    let asked = async { sources::list(app, &app.db.get().await?).await };
+    let all = match asked.await {
+        Err(error) => return bad(error.to_string()),
+        Ok(all) => all,
+    };
+    let down: Vec<String> = all
+        .iter()
+        .filter(|source| source.state == "down")
+        .map(|source| format!("{}: {}", source.title, source.why.as_deref().unwrap_or("no reason is known")))
+        .collect();
+    if !down.is_empty() {
+        return doubtful(down.join("\n"));
+    }
+    let well: Vec<&str> = all.iter().filter(|s| s.state == "ok").map(|s| s.title.as_str()).collect();
+    Ok(if well.is_empty() { "none is set up".to_owned() } else { well.join(", ") })
+}
+
 fn space(music: &Path) -> Found {
     match files::free_bytes(music) {
-        Ok(free) if free < LITTLE_SPACE => doubtful(format!("only {} left for music", bytes(free))),
+        Ok(free) if free < LITTLE_SPACE => doubtful(format!(
+            "only {} left for music: barbossa trash empty, or barbossa setup music-path DIR on a larger disk",
+            bytes(free)
+        )),
         Ok(free) => Ok(format!("{} left for music", bytes(free))),
         Err(error) => doubtful(error.to_string()),
     }
@@ -180,7 +329,7 @@ fn space(music: &Path) -> Found {
 /// nginx sends audio and covers itself, so it has to know the same folder.
 fn nginx(snippet: &Path, music: &Path, may_read: Option<bool>) -> Found {
     let Ok(text) = std::fs::read_to_string(snippet) else {
-        return doubtful(format!("{} cannot be read", snippet.display()));
+        return doubtful(format!("{} cannot be read: apt install --reinstall barbossa", snippet.display()));
     };
     let alias = text.lines().find_map(|l| l.trim().strip_prefix("alias")?.trim().strip_suffix(';'));
     let alias = alias.map(|a| a.trim_matches('"').trim_end_matches('/'));
@@ -193,7 +342,11 @@ fn nginx(snippet: &Path, music: &Path, may_read: Option<bool>) -> Found {
         Some(alias) => {
             bad(format!("serves {alias} instead: barbossa setup music-path '{}'", music.display()))
         }
-        None => bad(format!("there is no alias in {}", snippet.display())),
+        None => bad(format!(
+            "there is no alias in {}: barbossa setup music-path '{}'",
+            snippet.display(),
+            music.display()
+        )),
     }
 }
 
@@ -282,10 +435,9 @@ fn backup_folder(folder: &Path) -> Found {
     let tried = tempfile::Builder::new().prefix(".doctor-").tempfile_in(folder);
     match tried.and_then(|file| file.as_file().sync_all()).and_then(|()| files::free_bytes(folder)) {
         Ok(free) => Ok(format!("{}: writable, {} left", folder.display(), bytes(free))),
-        Err(error) => bad(format!(
-            "{}: {error}; set backup_dir to a folder that barbossa may write to",
-            folder.display()
-        )),
+        Err(error) => {
+            bad(format!("{0}: {error}: install -d -o barbossa -g barbossa -m 700 '{0}'", folder.display()))
+        }
     }
 }
 
@@ -295,10 +447,10 @@ async fn certificate(now: Timestamp) -> Found {
     };
     let (path, left) = (found.path.display(), age(now, found.expires_at));
     if left.is_zero() {
-        return bad(format!("{path} has expired: renew it, then systemctl reload nginx"));
+        return bad(format!("{path} has expired: {RENEW}"));
     }
     if left < SOON {
-        return doubtful(format!("{path} expires in {}: renew it, then systemctl reload nginx", span(left)));
+        return doubtful(format!("{path} expires in {}: {RENEW}", span(left)));
     }
     Ok(format!("{path}, for another {}", span(left)))
 }

@@ -7,11 +7,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::terminal::complain;
-use crate::config::{self, Settings, Sources};
+use crate::config::{self, Backup, Destination, DestinationKind, Settings, Sources};
 
 const FILE: &str = "50-barbossa-settings.conf";
 /// The worker has two.
 const FILE_OF_BACKUPS: &str = "51-barbossa-backups.conf";
+/// Those that carry backups away have up to three.
+const FILE_OF_COPIES: &str = "52-barbossa-copies.conf";
 const DEFAULT_BACKUP_DIR: &str = "/var/lib/barbossa/backups";
 
 /// What a unit does with a folder.
@@ -33,10 +35,24 @@ const MUSIC: &[(&str, Use)] = &[
     ("barbossa-fetch.service", Use::Stages),
     ("barbossa-backup.service", Use::Reads),
     ("barbossa-restore-drill.service", Use::Reads),
+    ("barbossa-backup-music.service", Use::Reads),
 ];
 /// The unit that writes exports, and the one that looks whether their drive is there.
 const EXPORTS: &str = "barbossa-worker.service";
 const EXPORTS_ASKED: &str = "barbossa-api.service";
+/// The unit that carries backups to their destinations.
+const SEND: &str = "barbossa-backup-send.service";
+/// The one that backs the music up.
+const SEND_MUSIC: &str = "barbossa-backup-music.service";
+/// The one that brings a file of it back.
+const FETCH: &str = "barbossa-fetch.service";
+/// What the units of a house without remotes have not: the two families that lead to other machines.
+const NETWORK: &str = "# From backup.… in /etc/barbossa, which names another machine; by barbossa-generator.
+[Service]
+PrivateNetwork=no
+RestrictAddressFamilies=AF_INET AF_INET6
+IPAddressDeny=
+";
 /// The unit that only reads backups.
 const DRILL: &str = "barbossa-restore-drill.service";
 const BACKUPS: &[&str] = &["barbossa-backup.service", "barbossa-migrate.service"];
@@ -46,7 +62,13 @@ pub fn run(normal: &Path) {
     let settings = config::read(&Sources::of_process()).settings;
     for (unit, text) in drop_ins(&settings) {
         let folder = normal.join(format!("{unit}.d"));
-        let file = if text.contains(" backup_dir ") { FILE_OF_BACKUPS } else { FILE };
+        let file = match () {
+            () if text.contains(" backup_dir ") => FILE_OF_BACKUPS,
+            () if [SEND, SEND_MUSIC, FETCH].contains(&unit) && !text.contains(" music_path ") => {
+                FILE_OF_COPIES
+            }
+            () => FILE,
+        };
         let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(file), text));
         if let Err(error) = written {
             complain(format_args!("barbossa-generator: {}: {error}", folder.display()));
@@ -69,6 +91,7 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
         let text = drop_in("backup_dir", &settings.backup_dir, Use::MayWrite);
         drop_ins.push(("barbossa-worker.service", text));
         drop_ins.push((DRILL, drop_in("backup_dir", &settings.backup_dir, Use::Reads)));
+        drop_ins.push((SEND, drop_in("backup_dir", &settings.backup_dir, Use::Reads)));
     }
     let listen = &settings.metrics.listen;
     if listen != config::DEFAULT_METRICS_SOCKET && config::is_metrics_address(listen) {
@@ -79,6 +102,7 @@ fn drop_ins(settings: &Settings) -> Vec<(&'static str, String)> {
             format!("{setting}ListenStream={}\n", listen.replace('%', "%%")),
         ));
     }
+    drop_ins.extend(copies(&settings.backup));
     let roots = || settings.exports.roots.iter().map(Path::new).filter(|root| is_usable(root));
     add(&mut drop_ins, EXPORTS, &roots().map(export_root).collect::<String>());
     let seen = roots().filter(|root| is_hidden(root)).map(seen_export_root).collect::<String>();
@@ -101,6 +125,52 @@ fn seen_export_root(root: &Path) -> String {
         "# From exports.roots in /etc/barbossa, by barbossa-generator.\n[Service]\nProtectHome=tmpfs\nBindReadOnlyPaths={}\n",
         if_there(root)
     )
+}
+
+/// The units that carry backups out of the house, and the timer of one of them.
+fn copies(backup: &Backup) -> Vec<(&'static str, String)> {
+    let mut drop_ins = Vec::new();
+    let places = backup.destinations.iter().map(Destination::kind);
+    let send = places.fold(String::new(), |text, place| match place {
+        DestinationKind::Folder(path) if is_usable(path) => text + &opened("backup.destinations", path),
+        DestinationKind::Remote(_) if !text.contains(NETWORK) => text + NETWORK,
+        _ => text,
+    });
+    if !send.is_empty() {
+        drop_ins.push((SEND, send));
+    }
+    let repository = Path::new(&backup.music_repository);
+    if is_usable(repository) {
+        drop_ins.push((SEND_MUSIC, opened("backup.music_repository", repository)));
+        if is_hidden(repository) {
+            let path = if_there(repository);
+            drop_ins.push((FETCH, format!("[Service]\nProtectHome=tmpfs\nBindReadOnlyPaths={path}\n")));
+        }
+    } else if ["rest:", "rclone:"].iter().any(|kind| backup.music_repository.starts_with(kind)) {
+        drop_ins.push((SEND_MUSIC, NETWORK.to_owned()));
+    }
+    if backup.music_every == "day" {
+        let setting = "# From backup.music_every in /etc/barbossa, by barbossa-generator.\n[Timer]\n";
+        drop_ins.push((
+            "barbossa-backup-music.timer",
+            format!("{setting}OnCalendar=\nOnCalendar=*-*-* 01:00:00\n"),
+        ));
+    }
+    drop_ins
+}
+
+/// A folder that may be written, wherever its disk is. One that is not there must keep no other from its copy.
+fn opened(setting: &str, path: &Path) -> String {
+    let (name, writable) = (quoted(&path.to_string_lossy()), if_there(path));
+    let mut text = format!(
+        "# From {setting} in /etc/barbossa, by barbossa-generator.\n[Unit]\nWantsMountsFor={name}\n\n[Service]\n"
+    );
+    if is_hidden(path) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "ProtectHome=tmpfs\nBindPaths={writable}\n");
+    }
+    let _ = write!(text, "ReadWritePaths={writable}\nNoExecPaths={writable}\n");
+    text
 }
 
 /// Where exports may be written. A drive that is not plugged in must keep nobody from starting: the job looks for it.
@@ -271,6 +341,36 @@ mod tests {
     }
 
     #[test]
+    fn who_carries_backups_away_gets_just_the_places_and_the_network_that_they_need() {
+        let mut settings = Settings::default();
+        let mut to = |name: &str, to: &str| {
+            let destination = Destination { name: name.into(), to: to.into(), ..Destination::default() };
+            settings.backup.destinations.push(destination);
+        };
+        to("nas", "/mnt/nas/barbossa");
+        to("bad", "/etc");
+        let closed = copies(&settings.backup);
+        assert_eq!(closed.len(), 1);
+        let text = &closed[0].1;
+        assert!(text.contains("ReadWritePaths=\"-/mnt/nas/barbossa\"\nNoExecPaths"), "{text}");
+        assert!(!text.contains("PrivateNetwork") && !text.contains("\"-/etc\""), "{text}");
+        settings.backup.destinations[1].to = "b2:family/barbossa".into();
+        let open = &copies(&settings.backup)[0].1;
+        assert!(
+            open.contains("RestrictAddressFamilies=AF_INET AF_INET6") && open.contains("/mnt/nas"),
+            "{open}"
+        );
+        settings.backup.music_repository = "/mnt/nas/music".into();
+        settings.backup.music_every = "day".into();
+        let found = copies(&settings.backup);
+        let units: Vec<_> = found.iter().map(|(unit, _)| *unit).collect();
+        assert_eq!(units, [SEND, SEND_MUSIC, "barbossa-backup-music.timer"]);
+        assert!(!found[1].1.contains("PrivateNetwork"), "{}", found[1].1);
+        settings.backup.music_repository = "rest:https://nas.example.org/music".into();
+        assert!(copies(&settings.backup)[1].1.contains("PrivateNetwork=no"));
+    }
+
+    #[test]
     fn another_folder_for_backups_is_opened_to_who_makes_them() {
         let settings = Settings { backup_dir: "/mnt/nas/barbossa".into(), ..Settings::default() };
         let drop_ins = drop_ins(&settings);
@@ -281,7 +381,8 @@ mod tests {
                 "barbossa-backup.service",
                 "barbossa-migrate.service",
                 "barbossa-worker.service",
-                "barbossa-restore-drill.service"
+                "barbossa-restore-drill.service",
+                "barbossa-backup-send.service"
             ]
         );
         assert!(drop_ins[0].1.contains("RequiresMountsFor"));

@@ -158,10 +158,12 @@ async fn list(wire: &Wire, output: Output) -> anyhow::Result<Status> {
 /// What the repair of one says when it is done.
 async fn repaired(wire: &Wire, damage_id: i64) -> anyhow::Result<Value> {
     let answer = wire.post(&format!("/api/admin/integrity/damages/{damage_id}/repair"), json!({})).await?;
-    match (answer["status"].as_str(), answer["job_id"].as_i64()) {
-        (Some("started"), Some(job)) => wire.follow(job, &terminal::spinner()).await,
-        _ => Ok(answer),
+    let mut answer = answer;
+    // One job may leave the rest to another: who brings a copy is not who puts it into its place.
+    while let (Some("started") | None, Some(job)) = (answer["status"].as_str(), answer["job_id"].as_i64()) {
+        answer = wire.follow(job, &terminal::spinner()).await?;
     }
+    Ok(answer)
 }
 
 async fn repair(wire: &Wire, damage_id: i64, output: Output) -> anyhow::Result<Status> {

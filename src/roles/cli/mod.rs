@@ -24,6 +24,7 @@ mod jobs;
 mod library;
 mod login;
 mod migrate;
+mod music_backup;
 mod output;
 mod privileges;
 mod reports;

@@ -9,11 +9,13 @@ use super::args::Output;
 use super::desk;
 use super::exit::{Status, explain};
 use super::host::{self, Certificate};
+use super::music_backup;
 use super::terminal::{bytes, count, print, print_json, span, table, time};
 use crate::app::App;
-use crate::backups::{self, Backup, Proof};
+use crate::backups::{self, Backup, DestinationState, MusicState, Proof};
 use crate::db::{Client, Sql, current_version, latest_version};
 use crate::health::{self, Probes};
+use crate::integrity;
 use crate::library::{self, Space};
 use crate::sources::{self, Source};
 
@@ -61,6 +63,11 @@ struct Report {
     space: Option<Space>,
     last_backup: Option<Backup>,
     proof: Proof,
+    destinations: Vec<DestinationState>,
+    music: MusicState,
+    /// How the inbox is watched, in the watcher's own words; none: no watcher is heard.
+    watcher: Option<String>,
+    integrity: integrity::Summary,
     certificate: Option<Certificate>,
     /// Where music comes from and who else is told; none of them is needed.
     sources: Vec<Source>,
@@ -149,6 +156,9 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
     let probes = app.kept::<Probes>();
     let (health, failed_units, certificate) =
         tokio::join!(probes.look(app), host::failed_units(), host::certificate());
+    let roles = roles(&client, app.clock.now()).await?;
+    let watching = roles.iter().find(|role| role.role == "watcher" && !role.is_late);
+    let watcher = watching.map(|role| role.status.clone());
     let mut report = Report {
         verdict: Verdict::Ok,
         complaints: Vec::new(),
@@ -156,15 +166,19 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
         schema,
         schema_needed: latest_version(),
         redis,
-        roles: roles(&client, app.clock.now()).await?,
+        roles,
+        watcher,
         failed_units,
         queues: queues(&client).await?,
         library,
         space: library::space(app, &client).await.ok(),
         last_backup: backups::list(&client, 1).await?.pop(),
         proof: backups::proof(&client).await?,
-        certificate,
+        destinations: backups::destinations(&client, &app.settings.backup.destinations).await?,
+        music: backups::music_state(&client, &app.settings).await?,
         sources: sources::list(app, &client).await?,
+        integrity: integrity::summary(app).await?,
+        certificate,
     };
     report.complaints = complaints(&report, &health, app.clock.now());
     report.verdict = report.complaints.first().map_or(Verdict::Ok, |c| c.verdict);
@@ -312,15 +326,31 @@ fn facts(report: &Report, now: Timestamp) -> Vec<String> {
             "Restore   not proven yet: systemctl list-timers barbossa-restore-drill.timer".to_owned()
         }
     });
+    facts.extend(report.destinations.iter().map(|place| {
+        let last = place.last_complete_at.map_or_else(|| "none yet".to_owned(), time);
+        let failed =
+            place.last.as_ref().filter(|last| last.state == "failed").and_then(|last| last.error.as_ref());
+        let failed = failed.map(|why| format!("; FAILED: {why}")).unwrap_or_default();
+        format!("Copies    {}: last {last}{failed}", place.name)
+    }));
+    if report.music.repository.is_some() {
+        facts.push(music_backup::sentence(&report.music).replacen("Music: ", "Music     ", 1));
+    }
+    facts.push(format!("Watcher   {}", report.watcher.as_deref().unwrap_or("not heard")));
     if let Some(space) = report.space {
         let left = space.days_left.map(|days| format!(", full in about {days} days")).unwrap_or_default();
         let (free, total) = (bytes(space.free_bytes), bytes(space.total_bytes));
         facts.push(format!("Disk      {free} of {total} free for music{left}"));
     }
+    let integrity = &report.integrity;
+    let read = format!("{} % read again within {} days", integrity.verified_pct, integrity.period_days);
     facts.push(match library.damaged {
-        0 => "Integrity no damaged file is known".to_owned(),
-        n => format!("Integrity {} damaged: barbossa integrity damages", of(n, "file")),
+        0 => format!("Integrity no damaged file is known; {read}"),
+        n => format!("Integrity {} damaged: barbossa integrity list; {read}", of(n, "file")),
     });
+    let well = report.sources.iter().filter(|source| source.state == "ok");
+    let well = well.map(|source| source.title.as_str()).collect::<Vec<_>>().join(", ");
+    facts.push(format!("Sources   {}", if well.is_empty() { "none is up" } else { &well }));
     if let Some(certificate) = &report.certificate {
         facts.push(format!(
             "TLS       {} until {}",

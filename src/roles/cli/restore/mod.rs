@@ -4,6 +4,7 @@
 //! databases, root pauses the units. Until the names are swapped, in one transaction, nothing that runs is touched; a
 //! failure or a kill before that leaves at most a database that the next restore throws away.
 
+mod elsewhere;
 mod server;
 mod swap;
 
@@ -39,6 +40,9 @@ pub struct RestoreArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// From a destination (the name of one of backup.destinations) instead of backup_dir
+    #[arg(long, value_name = "DESTINATION", conflicts_with = "forget_old")]
+    from: Option<String>,
     /// Throw away the databases that earlier restores have put aside
     #[arg(long)]
     forget_old: bool,
@@ -64,6 +68,8 @@ pub struct SwapArgs {
     live: String,
     restored: String,
     old: String,
+    /// The units that ran, which are started again.
+    active: Vec<String>,
 }
 
 /// Of the three databases.
@@ -104,9 +110,9 @@ pub async fn after(app: App, path: String) -> anyhow::Result<Status> {
 
 pub fn swap_in_its_unit(args: SwapArgs) -> anyhow::Result<Status> {
     let (_, config) = settings()?;
-    let SwapArgs { live, restored, old } = args;
+    let SwapArgs { live, restored, old, active } = args;
     let names = Names { live, restored, old };
-    on_a_runtime(swap::in_its_unit(&Server::of(&config), &names))?;
+    on_a_runtime(swap::in_its_unit(&Server::of(&config), &names, &active))?;
     Ok(Status::Done)
 }
 
@@ -147,6 +153,12 @@ async fn choose(
     let live = config.get_dbname().context("database_url names no database")?;
     if args.forget_old {
         return forget_old(server, live, args.yes).await;
+    }
+    if let Some(destination) = &args.from {
+        let app = App::new("restore", elsewhere::with_rclone(settings).await?, 1)?;
+        let Some(wanted) = &args.backup else { return elsewhere::list(&app, destination, args.output).await };
+        let backup = elsewhere::fetch(&app, destination, wanted).await?;
+        return restore(settings, config, server, &backup, args).await;
     }
     let Some(wanted) = &args.backup else { return list(settings, args.output) };
     let backup = match wanted.as_str() {

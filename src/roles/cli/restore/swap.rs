@@ -1,7 +1,8 @@
 //! The swap: units paused, names exchanged in one transaction, units started again.
 //!
-//! On a machine with systemd it runs as a unit of its own, whose `ExecStopPost=` starts what it stopped: whoever is killed,
-//! the house serves again, with the old database or with the new one.
+//! On a machine with systemd it runs as a unit of its own, a oneshot. Before that stops anything, a second unit that starts
+//! it again is asked for, `After=` the first: systemd itself keeps that job until the first one has ended, however it
+//! ended. No process waits for it that could be killed too, and the house serves again, with the old database or the new.
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ const UNITS: &[&str] = &[
     "barbossa-metrics.socket",
     "barbossa-backup.timer",
     "barbossa-restore-drill.timer",
+    "barbossa-backup-send.timer",
+    "barbossa-backup-music.timer",
     "barbossa-migrate.path",
     "barbossa.target",
     "barbossa-api.service",
@@ -26,11 +29,22 @@ const UNITS: &[&str] = &[
     "barbossa-watcher.service",
     "barbossa-backup.service",
     "barbossa-restore-drill.service",
+    "barbossa-backup-send.service",
+    "barbossa-backup-music.service",
     "barbossa-migrate.service",
 ];
 /// They run once, and are not started again.
-const ONCE: &[&str] =
-    &["barbossa-backup.service", "barbossa-restore-drill.service", "barbossa-migrate.service"];
+const ONCE: &[&str] = &[
+    "barbossa-backup.service",
+    "barbossa-restore-drill.service",
+    "barbossa-backup-send.service",
+    "barbossa-backup-music.service",
+    "barbossa-migrate.service",
+];
+/// The unit that exchanges the names.
+const SWAP: &str = "barbossa-restore-swap";
+/// The one that starts what that has stopped.
+const GUARD: &str = "barbossa-restore-guard";
 /// A worker gets five minutes to end its jobs.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// Somebody may come back between the end of the sessions and the new name.
@@ -43,21 +57,16 @@ pub async fn paused_swap(server: &Server, names: &Names) -> anyhow::Result<()> {
     }
     let active = active_units().await?;
     let program = Program::new("systemd-run").args(["--wait", "--collect", "--quiet", "--pipe"]);
-    let program =
-        program.args(["--unit=barbossa-restore-swap", "--description=Barbossa changes its database"]);
-    let mut program = program.arg("--property=Slice=barbossa.slice");
-    if !active.is_empty() {
-        let start =
-            format!("--property=ExecStopPost=/usr/bin/systemctl start --no-block {}", active.join(" "));
-        program = program.arg(start);
-    }
+    let program = program.arg(format!("--unit={SWAP}")).arg("--description=Barbossa changes its database");
+    let mut program = program.args(["--property=Slice=barbossa.slice", "--property=Type=oneshot"]);
     if let Some(config) = std::env::var_os("BARBOSSA_CONFIG") {
         let mut setting = std::ffi::OsString::from("--setenv=BARBOSSA_CONFIG=");
         setting.push(config);
         program = program.arg(setting);
     }
     let this = std::env::current_exe().context("which program this is")?;
-    let program = program.arg(this).args(["restore-swap", &names.live, &names.restored, &names.old]);
+    let program =
+        program.arg(this).args(["restore-swap", &names.live, &names.restored, &names.old]).args(active);
     program.deadline(DEADLINE).run().await.context("the swap")?;
     Ok(())
 }
@@ -74,7 +83,13 @@ async fn active_units() -> anyhow::Result<Vec<&'static str>> {
 }
 
 /// What the unit of its own does.
-pub async fn in_its_unit(server: &Server, names: &Names) -> anyhow::Result<()> {
+pub async fn in_its_unit(server: &Server, names: &Names, active: &[String]) -> anyhow::Result<()> {
+    if !active.is_empty() {
+        let guard = Program::new("systemd-run").args(["--no-block", "--collect", "--quiet"]);
+        let guard = guard.arg(format!("--unit={GUARD}")).arg("--description=Barbossa goes on");
+        let guard = guard.arg(format!("--property=After={SWAP}.service")).arg("/usr/bin/systemctl");
+        guard.args(["start", "--no-block"]).args(active).run().await.context("the guard of the swap")?;
+    }
     let stop = Program::new("systemctl").arg("stop").args(UNITS).deadline(DEADLINE);
     stop.run().await.context("the units could not be stopped")?;
     swap(server, names).await

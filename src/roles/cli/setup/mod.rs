@@ -1,9 +1,10 @@
-//! `barbossa setup`: carries an old `.env` over, moves the music, installs streamrip. What is written beneath /etc is never
-//! over what a person wrote.
+//! `barbossa setup`: carries an old `.env` over, moves the music, sets the certificate, installs streamrip. What is
+//! written beneath /etc is never over what a person wrote.
 
 mod import_env;
 mod music_path;
 mod streamrip;
+mod tls;
 
 use std::fs::{DirBuilder, Permissions};
 use std::io::Write;
@@ -34,6 +35,14 @@ pub fn run(command: Setup) -> anyhow::Result<Status> {
                 )
             })?;
             music_path::run(&dir, &places, &user)?
+        }
+        Setup::Tls { certificate, key, self_signed } => {
+            let wanted = match (certificate.zip(key), self_signed) {
+                (Some((certificate, key)), _) => tls::Wanted::Pair { certificate, key },
+                (None, true) => tls::Wanted::SelfSigned,
+                (None, false) => tls::Wanted::AsSet,
+            };
+            tls::run(wanted, &places, &tls::Nginx)?
         }
     };
     print(report.join("\n"))?;

@@ -148,7 +148,7 @@ fn toml_text(path: &Path) -> String {
 
 impl Places {
     /// The settings as the roles will read them.
-    fn sources(&self) -> Sources {
+    pub(super) fn sources(&self) -> Sources {
         let file = self.drop_ins.with_file_name("barbossa.toml");
         // In a test the environment is nobody's.
         let process = if self.root == Path::new("/") { Sources::of_process() } else { Sources::default() };
