@@ -475,26 +475,12 @@ impl Default for Settings {
             },
             uploads: Uploads { dir: UPLOADS_DIR.into(), quota_gib: 50, keep_hours: 24 },
             exports: Exports { roots: Vec::new() },
-            downloads: Downloads {
-                yt_dlp_path: "yt-dlp".into(),
-                at_once_per_source: 2,
-                queue_per_user: 100,
-                quota_gib: 0,
-                keep_free_gib: 2,
-                deadline_hours: 6,
-                allow_private: false,
-            },
+            downloads: Downloads::default(),
             jobs: Jobs { keep_days: 30 },
             trash: Trash { keep_days: 30 },
             integrity: Integrity { period_days: 30 },
             compat: Compat { query_tokens: false },
-            qobuz: Qobuz {
-                email: String::new(),
-                quality: 4,
-                rip_path: "/opt/barbossa/streamrip/bin/rip".into(),
-                url: "https://www.qobuz.com/api.json/0.2".into(),
-                app_id: String::new(),
-            },
+            qobuz: Qobuz::default(),
             lidarr: Lidarr { url: String::new(), path_map: Vec::new(), import_completed: true },
             plex: Plex {
                 url: String::new(),
@@ -529,6 +515,32 @@ impl Default for Settings {
             },
             changes_dir: CHANGES_DIR.into(),
             secrets: Secrets::default(),
+        }
+    }
+}
+
+impl Default for Downloads {
+    fn default() -> Self {
+        Self {
+            yt_dlp_path: "yt-dlp".into(),
+            at_once_per_source: 2,
+            queue_per_user: 100,
+            quota_gib: 0,
+            keep_free_gib: 2,
+            deadline_hours: 6,
+            allow_private: false,
+        }
+    }
+}
+
+impl Default for Qobuz {
+    fn default() -> Self {
+        Self {
+            email: String::new(),
+            quality: 4,
+            rip_path: "/opt/barbossa/streamrip/bin/rip".into(),
+            url: "https://www.qobuz.com/api.json/0.2".into(),
+            app_id: String::new(),
         }
     }
 }

@@ -62,6 +62,9 @@ const BEGIN: &str = "with interrupted as (
     insert into backup_copy (destination, name) values ($1, $2) returning id";
 const COMPLETE: &str =
     "update backup_copy set state = 'complete', size_bytes = $2, finished_at = now() where id = $1";
+const FOUND: &str = "insert into backup_copy (destination, name, state, size_bytes, finished_at)
+    select $1, $2, 'complete', $3, now() where 'failed' = (
+        select state from backup_copy where destination = $1 order by started_at desc, id desc limit 1)";
 const FAILED: &str = "update backup_copy set state = 'failed', error = $2, finished_at = now() where id = $1";
 const KNOWN: &str = "select name, max(id) from backup_copy
     where destination = $1 and state = 'complete' and removed_at is null group by name";
@@ -101,6 +104,12 @@ pub(super) async fn begin(client: &impl Sql, destination: &str, name: &str) -> R
 
 pub(super) async fn complete(client: &impl Sql, id: i64, size_bytes: u64) -> Result<()> {
     client.run(COMPLETE, &[&id, &(size_bytes as i64)]).await?;
+    Ok(())
+}
+
+/// It lies there already: after a try that failed (the disk was away), that is how the destination is.
+pub(super) async fn found(client: &impl Sql, destination: &str, name: &str, size_bytes: u64) -> Result<()> {
+    client.run(FOUND, &[&destination, &name, &(size_bytes as i64)]).await?;
     Ok(())
 }
 

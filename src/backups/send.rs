@@ -156,6 +156,7 @@ async fn carry(
     if let Ok((_, there)) = &looked
         && is_there(there)
     {
+        copies::found(&app.db.get().await?, &destination.name, &backup.name, size_of(backup)).await?;
         return Ok(Ok(Carried { was_there: true, removed: Vec::new() }));
     }
     let id = copies::begin(&app.db.get().await?, &destination.name, &backup.name).await?;
@@ -171,9 +172,13 @@ async fn carry(
             return Ok(Err(why));
         }
     };
-    let size_bytes = Manifest::read(&backup.path).map_or(0, |manifest| manifest.size_bytes());
-    copies::complete(&app.db.get().await?, id, size_bytes).await?;
+    copies::complete(&app.db.get().await?, id, size_of(backup)).await?;
     Ok(Ok(Carried { was_there: false, removed: prune(app, destination, &place).await }))
+}
+
+/// Bytes, as its manifest says.
+fn size_of(backup: &Found) -> u64 {
+    Manifest::read(&backup.path).map_or(0, |manifest| manifest.size_bytes())
 }
 
 /// Lets go there what the retention lets go; the names. The copy was made, whatever becomes of the old ones.

@@ -141,8 +141,13 @@ impl Job for Repair {
         let checksum = digest.checksum;
         let modified = blocking(move || replace(&music, &path, id, &good, &checksum)).await??;
         let done = self.record(context, &patient, &way, digest, modified).await?;
-        if let Some(fetched) = files::beneath(app.music(), &fetched_place(id)) {
-            files::remove_file_if_there(&fetched)?;
+        if way.kind == MUSIC_BACKUP
+            && let Some(fetched) = files::beneath(app.music(), &fetched_place(id))
+            && let Err(error) = files::remove_file_if_there(&fetched)
+        {
+            // The repair is done; a copy too many is no reason to do it again.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, damage_id = id, "what was fetched for a repair could not be removed");
         }
         Ok(done)
     }

@@ -144,6 +144,15 @@ impl Job for MakePreview {
                 let why = format!("{program} is not installed, which makes previews: apt install ffmpeg");
                 return Ok(Outcome::Cancel(why));
             }
+            // Asked again, it would end the same way.
+            Err(error @ Failed::Exit { .. }) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    track_id = self.track_id,
+                    "no preview"
+                );
+                return Ok(Outcome::Cancel("ffmpeg cannot play what is in this file.".into()));
+            }
             Err(error) => return Err(anyhow::Error::from(error).into()),
         }
         blocking(move || made.persist_noclobber(target).map(drop).or_else(|e| ignore_taken(e.error)))

@@ -273,7 +273,7 @@ async fn jobs_are_listed_shown_cancelled_and_tried_again() {
     let (_, out, err) = jobs(&["list"]);
     assert!(out.contains("jobs.vacuum") && out.contains("available"), "{out}{err}");
     let (_, out, _) = jobs(&["queues"]);
-    assert!(out.lines().nth(1).is_some_and(|line| line.starts_with("maintenance  ")), "{out}");
+    assert!(out.lines().any(|line| line.starts_with("maintenance  ")), "{out}");
     assert_eq!(jobs(&["cancel", &id]).0, 0);
     assert_eq!(jobs(&["cancel", &id]).0, 1, "it has ended already");
     assert_eq!(town.value::<String>("select state from job").await, "cancelled");

@@ -41,6 +41,9 @@ impl House {
         let worker = Worker::new(collection.app.clone(), rooms::jobs(), &queues, 4);
         let stop = collection.town.stop();
         tokio::spawn(async move { worker.run(stop).await });
+        let fetch_is_there = "insert into heartbeat (role, host, pid, status, version, started_at, seen_at)
+             values ('fetch', 'h', 1, '', '0', now(), now() + interval '1 hour')";
+        collection.town.execute(fetch_is_there).await;
         Self { collection, life: Life::new() }
     }
 
@@ -189,6 +192,12 @@ async fn hold_to_the_document(is_admin: bool) {
     for name in ["logout", "live_events", "end_one_session", "end_other_sessions_of_me", "change_user"] {
         command.args(["--exclude-operation-id", name]);
     }
+    // Another service answers here, and there is none: 502, as documented, and never anything else.
+    for name in ["search_qobuz", "qobuz_catalogue", "qobuz_artist", "qobuz_album", "check_release"] {
+        command.args(["--exclude-operation-id", name]);
+    }
+    // Its body is of a type that is not made up (tus); `uploads` has its tests.
+    command.args(["--exclude-operation-id", "send_piece"]);
     let ran =
         command.current_dir(folder.path()).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);

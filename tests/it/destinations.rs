@@ -151,11 +151,16 @@ async fn a_disk_that_is_not_mounted_is_refused_and_keeps_no_other_from_its_copy(
     let app = town.app();
     let report = app.kept::<Probes>().look(&app).await;
     assert_eq!(report.code("backups"), "copy_failed");
-    // Back again, it gets what it lacks, and all is well.
-    std::fs::write(disk.join(MARKER), "").unwrap();
-    send(&town).await;
-    let other = town.app();
-    assert_eq!(other.kept::<Probes>().look(&other).await.code("backups"), "ok");
+    // Back again, it gets what it lacks, and all is well; also when it was away once more and lacks nothing.
+    for there in [vec![], vec![name_of(&made)]] {
+        let _ = std::fs::remove_file(disk.join(MARKER));
+        assert_eq!(names(&disk), there);
+        assert!(send(&town).await[0].outcome.is_err());
+        std::fs::write(disk.join(MARKER), "").unwrap();
+        send(&town).await;
+        let other = town.app();
+        assert_eq!(other.kept::<Probes>().look(&other).await.code("backups"), "ok");
+    }
     town.execute("update backup_copy set started_at = now() - interval '4 days', finished_at = now() - interval '4 days';
         update library set created_at = now() - interval '5 days';
         insert into restore_drill (name, state, finished_at) values ('x', 'proven', now())").await;

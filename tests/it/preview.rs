@@ -49,7 +49,12 @@ async fn what_cannot_be_made_says_why() {
     let ada = collection.member("ada").await;
     assert_eq!(ada.client.get("/api/tracks/999/preview").await.status, 404);
     let path = format!("/api/tracks/{track_id}/preview");
-    std::fs::remove_dir_all(collection.town.music().join("artists")).unwrap();
+    let artists = collection.town.music().join("artists");
+    let song = files_beneath(&artists).into_iter().find(|name| name.contains("Widely")).unwrap();
+    std::fs::write(artists.join(song), "not a sound").unwrap();
+    let silent = ada.client.get(&path).await.expect(409);
+    assert_eq!(silent["detail"], "ffmpeg cannot play what is in this file.");
+    std::fs::remove_dir_all(artists).unwrap();
     let away = ada.client.get(&path).await.expect(409);
     assert_eq!(away["detail"], "The track's file is away.");
     let many = "insert into job (queue, kind, unique_key) select 'x', 'library.make_preview', n::text from generate_series(100, 120) n";

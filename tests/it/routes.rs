@@ -203,7 +203,9 @@ async fn a_token_that_may_read_changes_nothing() {
     let new = NewToken { name: "x", scope: Scope::Read, days: None };
     let (_, token) = auth::issue_token(&house.app.db.get().await.unwrap(), ada, new).await.unwrap();
     let script = house.client.with_token(&token);
-    for route in routes().iter().filter(|r| r.method != "GET" && !r.is_one_of(OPEN)) {
+    for route in
+        routes().iter().filter(|r| !["GET", "HEAD"].contains(&r.method.as_str()) && !r.is_one_of(OPEN))
+    {
         let answer = house.ask(&script, route, 1).await;
         assert_eq!(answer.status.as_u16(), 403, "{route:?}: {:?}", answer.body);
     }
@@ -248,7 +250,13 @@ async fn nobody_reaches_anothers_things() {
             let answer = house.ask(&house.logged_in(bob).await, route, *id).await;
             let body = String::from_utf8_lossy(&answer.body);
             assert!(!body.contains(MARK), "{route:?} with {id} told: {body}");
-            assert!(!answer.status.is_server_error(), "{route:?} with {id}: {} {body}", answer.status);
+            // Nobody is there who could ask the internet.
+            let is_away = answer.status == 503 && body.contains("barbossa-fetch");
+            assert!(
+                !answer.status.is_server_error() || is_away,
+                "{route:?} with {id}: {} {body}",
+                answer.status
+            );
             if !route.path.contains('{') {
                 break;
             }

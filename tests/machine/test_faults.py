@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from client import Client
-from conftest import ADMIN, IS_LONG, PASSWORD, ROLES, wait_until_healthy
+from conftest import ADMIN, IS_LONG, MUSIC_DIR, PASSWORD, ROLES, wait_until_healthy
 from music import Album
 from storm import MEMBERS, Killer, Member, drop, judge, members_of, sounds_in, sql, wait_for_calm
 
@@ -173,9 +173,12 @@ def test_a_power_cut_in_the_middle_of_imports_loses_no_byte_and_no_accepted_hear
         sounds += sounds_in(more)
         sounds.sort()
         before = count()
-        drop(machine, more, f"cut-{cut}")
-        machine.wait_until("the first of them are being filed", lambda: sql(machine, "select count(*) from import where finished_at is null") != "0" or count() > before, 30, 0.02)
-        deadline = time.monotonic() + chance.uniform(0, 0.5)
+        # Durable beside the inbox; from the rename on they are filed.
+        inbox = f"{MUSIC_DIR}/import"
+        machine.put(more, f"/srv/cut-{cut}")
+        machine.sh(f"chmod -R a+rX /srv/cut-{cut} && umask 002 && runuser -u mate -- cp -r --no-preserve=mode /srv/cut-{cut} {inbox}/cut-{cut} && sync && mv {inbox}/cut-{cut} {inbox}/pending/")
+        machine.wait_until("the first of them is filed", lambda: count() > before, 60, 0.02)
+        deadline = time.monotonic() + chance.uniform(0, 0.3)
         while time.monotonic() < deadline:
             for album in client.albums()[:30]:
                 if album["id"] not in hearted:
@@ -185,6 +188,7 @@ def test_a_power_cut_in_the_middle_of_imports_loses_no_byte_and_no_accepted_hear
         filed.append(count() - before)
         machine.cut_power()
         machine.boot()
+        machine.sh(f"[ ! -d {inbox}/cut-{cut} ] || mv {inbox}/cut-{cut} {inbox}/pending/")
         wait_until_healthy(machine, 60)
         machine.wait_until("all of it is filed", lambda: count() == len(sounds), 90, 0.3)
         wait_for_calm(machine)

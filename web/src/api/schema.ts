@@ -41,6 +41,26 @@ export type AddArtist = {
   search_for_missing?: boolean | null;
 };
 
+/** What is at an address. */
+export type AddressInfo = {
+  /** The album, or the playlist that it is. */
+  album?: string | null;
+  /** Whose it is; empty when the page does not tell. */
+  artist: string;
+  /** Seconds. */
+  duration?: number | null;
+  /** Something of the sound was lost there: fetching it has to be confirmed. */
+  is_lossy: boolean;
+  /** `youtube`, `soundcloud`, `url`. */
+  source: string;
+  /** A picture's address. */
+  thumbnail?: string | null;
+  /** Its title. */
+  title: string;
+  /** How many tracks. */
+  tracks: number;
+};
+
 /** An album, as one user sees it. */
 export type Album = {
   /** The album artist. */
@@ -109,6 +129,12 @@ export type AlbumDetail = Album & {
   musicbrainz_id?: string | null;
   /** By disc and number. */
   tracks: TracksOfAlbum;
+};
+
+/** Where the tracks of an album came from. */
+export type AlbumHistory = {
+  album_id: number;
+  tracks: TrackHistory[];
 };
 
 /** An album that was found. */
@@ -324,7 +350,11 @@ export type BackupStarted = {
 
 /** How backups are. */
 export type BackupStatus = Proof & {
+  /** Where backups are carried besides, and how that went. */
+  destinations: DestinationState[];
   last_backup?: BackupRun | null;
+  /** The backup of the music. */
+  music: MusicState;
 };
 
 /** What is to be asked about; of the newest tracks, when nothing is said. */
@@ -335,6 +365,12 @@ export type Batch = {
   background?: boolean | null;
   /** At most so many tracks, up to 500; 100 when it is not said. */
   limit?: number | null;
+};
+
+/** It may come. */
+export type Begun = Upload & {
+  /** What has no place in a library, and is not to be sent. */
+  left_out: string[];
 };
 
 /** What Lidarr has brought. */
@@ -367,6 +403,22 @@ export type ChangePassword = {
 export type ChangeUser = {
   is_admin?: boolean | null;
   password?: string | null;
+};
+
+/** A backup that was carried somewhere. */
+export type Copy = {
+  /** Why it failed. */
+  error?: string | null;
+  /** When it ended. */
+  finished_at?: string | null;
+  /** The backup's name. */
+  name: string;
+  /** Bytes. */
+  size_bytes?: number | null;
+  /** When it began. */
+  started_at: string;
+  /** `running`, `complete` (carried, and compared with what was carried) or `failed`. */
+  state: string;
 };
 
 export type CreateUser = {
@@ -407,8 +459,110 @@ export type Damages = {
   items: Damage[];
 };
 
+/** How a destination is. */
+export type DestinationState = {
+  /** Whether none has come there for three days, in a house that is older than that. */
+  is_overdue: boolean;
+  /** How many backups lie there, as far as the rows know. */
+  kept: number;
+  /** `folder` or `remote`. */
+  kind: string;
+  last?: Copy | null;
+  /** When a backup last came there whole. */
+  last_complete_at?: string | null;
+  /** Its name. */
+  name: string;
+  /** Its folder, or the remote of rclone. */
+  to: string;
+};
+
 /** A sentence for people, or (with the code `validation`) the part of the request that does not fit. */
 export type Detail = string | FieldProblem[];
+
+/** How full a disk is. */
+export type Disk = {
+  /** Days until it is full, if it goes on as in the last three months; only of the music, and once it can be told. */
+  days_left?: number | null;
+  free_bytes: number;
+  /** Where it is written to. */
+  path: string;
+  total_bytes: number;
+  /** `music`, `uploads` or `backups`. */
+  what: string;
+};
+
+/** As clients see it. */
+export type Download = {
+  /** Whose music it is, once that is known. */
+  artist?: string | null;
+  /** Its job, as clients of the first version read it. */
+  celery_task_id?: string | null;
+  /** When it ended. */
+  completed_at?: string | null;
+  /** Music that has lost something is welcome, too. */
+  confirm_lossy: boolean;
+  /** When it was asked for. */
+  created_at: string;
+  /** Why it failed, or why the last attempt did. */
+  error_message?: string | null;
+  /** `01:30` */
+  eta?: string | null;
+  /** The album whose gaps it fills. */
+  fills_album_id?: number | null;
+  /** The row. */
+  id: number;
+  /** Its job. */
+  job_id?: number | null;
+  /** The last lines that its program wrote, when it failed. */
+  output?: string | null;
+  /** Percent. */
+  progress: number;
+  /** 0 to 4. */
+  quality: number;
+  /** The album that it became, or that was there already. */
+  result_album_id?: number | null;
+  /** The import that waits for a person. */
+  result_review_id?: number | null;
+  /** What was searched for. */
+  search_query?: string | null;
+  /** `artist`, `album`, `track`, `playlist`. */
+  search_type?: string | null;
+  /** Bytes, once it is here. */
+  size?: number | null;
+  /** `qobuz`, `lidarr`, `youtube`, `soundcloud`, `bandcamp`, `url`. */
+  source: string;
+  /** Its page. */
+  source_url?: string | null;
+  /** `2.5 MiB/s` */
+  speed?: string | null;
+  /** When it began. */
+  started_at?: string | null;
+  /** `pending`, `downloading`, `importing`, `complete`, `duplicate`, `failed`, `cancelled`, `pending_review`. */
+  status: string;
+  /** What it is, once that is known. */
+  title?: string | null;
+  /** Who asked. */
+  user_id: number;
+};
+
+/** What was done. */
+export type DownloadDone = {
+  /** Which. */
+  id: number;
+  /** `cancelled`, `deleted` */
+  status: string;
+};
+
+/** How far a download is. */
+export type DownloadStatus = {
+  error_message?: string | null;
+  eta?: string | null;
+  id: number;
+  progress: number;
+  result_album_id?: number | null;
+  speed?: string | null;
+  status: string;
+};
 
 /** A try to restore one. */
 export type Drill = {
@@ -610,6 +764,18 @@ export type External = {
   items: unknown[];
   /** `qobuz` */
   source: string;
+};
+
+/** Something that was found and can be fetched. */
+export type ExternalHit = {
+  artist: string;
+  id: string;
+  /** `24/96` */
+  quality?: string | null;
+  title: string;
+  /** For `POST /downloads/qobuz`. */
+  url: string;
+  year?: number | null;
 };
 
 /** It was fetched. */
@@ -1103,6 +1269,42 @@ export type Missing = {
 
 export type Much = "all" | "slice";
 
+/** A backup of the music, or a look at its repository. */
+export type MusicRun = {
+  /** Bytes that the repository grew by. */
+  bytes_added?: number | null;
+  /** Why it failed. */
+  error?: string | null;
+  /** Files in it. */
+  files?: number | null;
+  /** When it ended. */
+  finished_at?: string | null;
+  /** Files that were not backed up over their last good copy, since somebody else has changed them. */
+  held_back?: number | null;
+  /** Its row. */
+  id: number;
+  /** How far it is: `files_done`, `total_files`, `bytes_done`, `total_bytes`. */
+  progress?: unknown | undefined;
+  /** What restic calls what was made. */
+  snapshot?: string | null;
+  /** When it began. */
+  started_at: string;
+  /** `running`, `complete` or `failed`. */
+  state: string;
+};
+
+/** How the backup of the music is. */
+export type MusicState = {
+  /** Whether none has come to its end for more than two periods, in a house that is older than that. */
+  is_overdue: boolean;
+  last?: MusicRun | null;
+  /** When one last came to its end. */
+  last_complete_at?: string | null;
+  last_verified?: MusicRun | null;
+  /** The repository's address; none: the music is not backed up from here. */
+  repository?: string | null;
+};
+
 /** A page of hearted albums. Clients of the first version read `items`, those of its description `albums`. */
 export type MyAlbums = {
   /** The same. */
@@ -1117,6 +1319,18 @@ export type MyAlbums = {
   page: number;
   /** How many there are. */
   total: number;
+};
+
+/** What is to be fetched. */
+export type NewDownload = {
+  /** Music that has lost something is welcome, too. */
+  confirm_lossy?: boolean | undefined;
+  /** The best quality to ask for: 0 = MP3 128, 1 = MP3 320, 2 = FLAC 16/44.1, 3 = FLAC to 24/96, 4 = FLAC to 24/192. */
+  quality?: number | undefined;
+  /** `artist`, `album`, `track`, `playlist`: what it was found as. */
+  search_type?: string | null;
+  /** Its page. */
+  url: string;
 };
 
 export type NewExport = {
@@ -1155,6 +1369,22 @@ export type NewToken = {
   name: string;
   /** What it may. */
   scope?: TokenScope | undefined;
+};
+
+/** What is to come. */
+export type NewUpload = {
+  /** All files, with the folders that they lie in. */
+  files: NewUploadFile[];
+  /** The folder that it will be in the inbox; left out: the one that all files lie in, or the first file's name. */
+  name?: string | null;
+};
+
+/** A file that is to come. */
+export type NewUploadFile = {
+  /** `Album/CD1/01.flac` */
+  path: string;
+  /** In bytes. */
+  size: number;
 };
 
 /** Something that can be told. */
@@ -1293,12 +1523,164 @@ export type Proof = {
   last_proven_restore?: string | null;
 };
 
+/** Where one file of a track came from. */
+export type Provenance = {
+  /** When it came. */
+  arrived_at: string;
+  /** BLAKE3 of the file as it came, before anybody changed its tags; null for what was here before Barbossa. */
+  checksum?: string | null;
+  /** Of its audio alone. */
+  essence?: string | null;
+  /** It took the place of the one before. */
+  is_replacement: boolean;
+  /** What fetched it. */
+  program?: string | null;
+  /** Its version. */
+  program_version?: string | null;
+  /** What it is at its source. */
+  reference?: string | null;
+  /** Who asked for it, by the name of then; nobody, when it was found. */
+  requested_by?: string | null;
+  /** `import`, `qobuz`, `youtube`, … */
+  source: string;
+  /** The page. */
+  source_url?: string | null;
+};
+
+/** An album of the catalogue. */
+export type QobuzAlbum = QobuzAlbumFacts & {
+  /** The library has an album of this artist and title. */
+  in_library: boolean;
+  /** That one. */
+  local_album_id?: number | null;
+};
+
+/** An album. */
+export type QobuzAlbumFacts = {
+  /** Qobuz's own. */
+  artist_id: string;
+  /** As written there. */
+  artist_name: string;
+  /** An address. */
+  artwork_large?: string | null;
+  /** An address. */
+  artwork_small?: string | null;
+  /** An address. */
+  artwork_thumbnail?: string | null;
+  /** The largest of them. */
+  artwork_url?: string | null;
+  /** UPC. */
+  barcode?: string | null;
+  /** Seconds. */
+  duration: number;
+  /** It has a warning on it. */
+  explicit: boolean;
+  /** One. */
+  genre?: string | null;
+  /** Better than a CD. */
+  hires: boolean;
+  /** And to be had so. */
+  hires_streamable: boolean;
+  /** Qobuz's own. */
+  id: string;
+  /** Record label. */
+  label?: string | null;
+  /** Bits a sample. */
+  maximum_bit_depth?: number | null;
+  /** kHz. */
+  maximum_sampling_rate?: number | null;
+  /** By its own measure. */
+  popularity?: number | null;
+  /** As written there. */
+  title: string;
+  /** How many. */
+  track_count: number;
+  /** Its page. */
+  url: string;
+  /** Four digits; empty when it is not known. */
+  year: string;
+};
+
+/** An album of the catalogue with its tracks. */
+export type QobuzAlbumPage = QobuzAlbum & {
+  tracks: QobuzTrackFacts[];
+};
+
+/** An artist of the catalogue. */
+export type QobuzArtist = QobuzArtistFacts & {
+  albums: QobuzAlbum[];
+};
+
+/** An artist. */
+export type QobuzArtistFacts = {
+  /** How many. */
+  album_count: number;
+  /** A text, with tags of HTML in it. */
+  biography?: string | null;
+  /** Qobuz's own. */
+  id: string;
+  /** An address. */
+  image_large?: string | null;
+  /** An address. */
+  image_medium?: string | null;
+  /** An address. */
+  image_small?: string | null;
+  /** The largest of them. */
+  image_url?: string | null;
+  /** As written there. */
+  name: string;
+};
+
+/** What the catalogue has of a name. */
+export type QobuzHits = {
+  albums: QobuzAlbum[];
+  artists: QobuzArtistFacts[];
+  count: number;
+  query: string;
+  tracks: QobuzTrackFacts[];
+  type: string;
+};
+
+/** A track. */
+export type QobuzTrackFacts = {
+  /** An address. */
+  album_artwork?: string | null;
+  /** What it is on. */
+  album_id: string;
+  /** As written there. */
+  album_title: string;
+  /** As written there. */
+  artist_name: string;
+  /** Counts from 1. */
+  disc_number: number;
+  /** Seconds. */
+  duration: number;
+  /** Better than a CD. */
+  hires: boolean;
+  /** Qobuz's own. */
+  id: string;
+  /** Twelve characters. */
+  isrc?: string | null;
+  /** Bits a sample. */
+  maximum_bit_depth?: number | null;
+  /** kHz. */
+  maximum_sampling_rate?: number | null;
+  /** Half a minute of it. */
+  preview_url?: string | null;
+  /** As written there. */
+  title: string;
+  /** Counts from 1. */
+  track_number: number;
+};
+
 /** A queue's length. */
 export type QueueLength = {
   /** Have failed for the last time. */
   failed: number;
   /** Since when the oldest that is ready could have begun. */
   oldest?: string | null;
+  /** Nothing of it is begun until an admin lets it go on. */
+  paused: boolean;
   /** Wait for their time. */
   put_off: number;
   queue: string;
@@ -1306,6 +1688,13 @@ export type QueueLength = {
   ready: number;
   /** Are being done. */
   running: number;
+};
+
+/** What a queue does now. */
+export type QueueStatus = {
+  queue: string;
+  /** `paused` or `running`. */
+  status: string;
 };
 
 /** It will be done. */
@@ -1316,7 +1705,7 @@ export type Queued = {
   status: string;
 };
 
-/** All queues in which something is. */
+/** All queues. */
 export type Queues = {
   items: QueueLength[];
 };
@@ -1393,6 +1782,12 @@ export type Report_Incomplete = {
   next_cursor?: string | null;
 };
 
+/** What another attempt may do that the first was not allowed to. */
+export type RetryDownload = {
+  /** Music that has lost something is welcome, too. */
+  confirm_lossy?: boolean | undefined;
+};
+
 /** An import that waits for a person, or has, as the first version's clients know it. */
 export type Review = {
   /** The album that it became. */
@@ -1453,6 +1848,24 @@ export type ReviewDetail = Review & {
   files: unknown[];
   /** The album of the library that it is, or may be: `id`, `artist`, `title`, `year`, `path`, `likeness`, `tracks`. */
   in_library?: unknown | undefined;
+};
+
+/** A process, in its own words. */
+export type RoleStatus = {
+  host: string;
+  /** Whether that is not long ago. */
+  is_alive: boolean;
+  pid: number;
+  /** `api`, `worker`, `fetch`, `beat`, `watcher`. */
+  role: string;
+  /** Its last sign of life. */
+  seen_at: string;
+  started_at: string;
+  /** What `systemctl status` shows of it. */
+  status: string;
+  /** The unit, for `journalctl -u`. */
+  unit: string;
+  version: string;
 };
 
 /** What the files may be instead. Where it names nothing else, it is as in the release that won. */
@@ -1607,6 +2020,14 @@ export type Status = {
 /** One step on the way to a part of a request. */
 export type Step = string | number;
 
+/** How the machine is. */
+export type System = Health & {
+  /** The disks that Barbossa writes to. */
+  disks: Disk[];
+  /** Every process that has given a sign of life lately. */
+  roles: RoleStatus[];
+};
+
 /** As clients see it. */
 export type Target = {
   /** Of the webhook, of the topic at ntfy (`https://ntfy.sh/topic`), of the person. */
@@ -1747,6 +2168,17 @@ export type TrackChange = {
   title?: string | null;
   /** 0 to 9999. */
   track_number?: number | null;
+};
+
+/** Where a track came from, the latest file first. */
+export type TrackHistory = {
+  disc_number: number;
+  history: Provenance[];
+  /** Lossy by its format or by its source. */
+  is_lossy: boolean;
+  title: string;
+  track_id: number;
+  track_number: number;
 };
 
 /** A track that was found. */
@@ -1893,6 +2325,42 @@ export type Unified = {
   type: string;
 };
 
+/** Files that come together. */
+export type Upload = {
+  /** When it began. */
+  created_at: string;
+  /** Its files, while more is to come. */
+  files: UploadFile[];
+  /** The folder in the inbox, relative to the music folder, once it is there. */
+  folder?: string | null;
+  /** The row. */
+  id: number;
+  /** The job that takes it. */
+  job_id?: number | null;
+  /** The folder that it will be in the inbox. */
+  name: string;
+  /** Why it failed, as a sentence. */
+  problem?: string | null;
+  /** So many of them are here. */
+  received_bytes: number;
+  /** `open` (more is to come), `taking` (the worker puts it into the inbox), `done` or `failed`. */
+  state: string;
+  /** Of all its files. */
+  total_bytes: number;
+};
+
+/** One file of it. */
+export type UploadFile = {
+  /** The row; it is sent to `/api/import/upload/{id}`. */
+  id: number;
+  /** How much of it is here: the next piece begins there. */
+  offset: number;
+  /** Where it belongs in the upload. */
+  path: string;
+  /** How large it is. */
+  size: number;
+};
+
 /** It is uploaded. */
 export type Uploaded = {
   job_id: number;
@@ -1919,9 +2387,9 @@ export type User = {
 
 /** A way back. */
 export type Way = {
-  /** `member_folder`, `duplicate`, `trash`, `download`. */
+  /** `member_folder`, `duplicate`, `trash`, `music_backup`, `download`. */
   kind: string;
-  /** Relative to MUSIC_PATH; an address for a download. */
+  /** Relative to MUSIC_PATH; after its snapshot and a colon in the music's backup; an address for a download. */
   place: string;
 };
 
@@ -1963,7 +2431,7 @@ export interface Routes {
     body: undefined;
     answer: BackupHistory;
   };
-  /** The newest backup, and when one was last restored into a scratch database and found whole. */
+  /** The newest backup, when one was last restored into a scratch database and found whole, and the copies elsewhere. */
   "GET /api/admin/backup/status": {
     path: Record<never, never>;
     query: Record<never, never>;
@@ -2032,6 +2500,13 @@ export interface Routes {
     query: Record<never, never>;
     body: AskRescan | null;
     answer: Started;
+  };
+  /** How the machine is: its parts, its processes, its disks. */
+  "GET /api/admin/system": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: System;
   };
   /** Everyone, by name. */
   "GET /api/admin/users": {
@@ -2116,6 +2591,20 @@ export interface Routes {
     query: Record<never, never>;
     body: FormData | Blob;
     answer: ArtworkAnswer;
+  };
+  /** Has the missing tracks of an album fetched from the best source that has it; what is better there comes along. */
+  "POST /api/albums/{id}/fill-gaps": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Started;
+  };
+  /** Where the tracks of an album came from. */
+  "GET /api/albums/{id}/provenance": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: AlbumHistory;
   };
   /** The tracks of an album, by disc and number. */
   "GET /api/albums/{id}/tracks": {
@@ -2298,6 +2787,83 @@ export interface Routes {
     query: Record<never, never>;
     body: undefined;
     answer: Message;
+  };
+  /** One's own downloads, the newest first. */
+  "GET /api/downloads": {
+    path: Record<never, never>;
+    query: { status?: string | null; limit?: number | null };
+    body: undefined;
+    answer: Download[];
+  };
+  /** Asks for something at Qobuz. Of a track the whole album comes. */
+  "POST /api/downloads/qobuz": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewDownload;
+    answer: Download;
+  };
+  /** What of one's own is on its way, failed or waits for a person, the oldest first. */
+  "GET /api/downloads/queue": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Download[];
+  };
+  /** Searches Qobuz. */
+  "GET /api/downloads/search/qobuz": {
+    path: Record<never, never>;
+    query: { q: string; type?: string | null; limit?: number | null };
+    body: undefined;
+    answer: ExternalHit[];
+  };
+  /** Asks for what is at an address. It is fetched, imported, and told of as it goes. */
+  "POST /api/downloads/url": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewDownload;
+    answer: Download;
+  };
+  /** What is at an address; nothing is fetched. */
+  "GET /api/downloads/url/info": {
+    path: Record<never, never>;
+    query: { url: string };
+    body: undefined;
+    answer: AddressInfo;
+  };
+  /** Forgets a download that has ended. One that waits for a person is rejected with it; what was imported stays. */
+  "DELETE /api/downloads/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: DownloadDone;
+  };
+  /** One download. */
+  "GET /api/downloads/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Download;
+  };
+  /** Ends a download that waits or runs. */
+  "POST /api/downloads/{id}/cancel": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: DownloadDone;
+  };
+  /** Tries a download again that has failed, in the best quality that there is. */
+  "POST /api/downloads/{id}/retry": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: RetryDownload | null;
+    answer: Download;
+  };
+  /** How far a download is. */
+  "GET /api/downloads/{id}/status": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: DownloadStatus;
   };
   /** The journal of edits, the newest first. */
   "GET /api/edits": {
@@ -2495,6 +3061,62 @@ export interface Routes {
     body: undefined;
     answer: Started;
   };
+  /** Begins an upload of one file, as tus does: `Upload-Length`, and its name in `Upload-Metadata`. `Location` is where its pieces go. */
+  "POST /api/import/upload": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Leaves a file out of its upload, which goes on without it. */
+  "DELETE /api/import/upload/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** How much of a file is here. */
+  "HEAD /api/import/upload/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Sends the next piece of a file, which begins at `Upload-Offset`. */
+  "PATCH /api/import/upload/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: FormData | Blob;
+    answer: undefined;
+  };
+  /** One's own latest uploads, the newest first; those that are open with how far each file is. */
+  "GET /api/import/uploads": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Upload[];
+  };
+  /** Begins an upload of a folder, of several files, or of a zip. Each file is then sent to `/api/import/upload/{id}` by its own id, in pieces of any size; with the last byte of the last one, all of it goes to the inbox. */
+  "POST /api/import/uploads": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: NewUpload;
+    answer: Begun;
+  };
+  /** Cancels an upload: what came of it is removed. One that is being put into the inbox is asked to stop. */
+  "DELETE /api/import/uploads/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Status;
+  };
+  /** One of one's own uploads. */
+  "GET /api/import/uploads/{id}": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Upload;
+  };
   /** One import with its evidence. */
   "GET /api/import/{id}": {
     path: { id: number };
@@ -2515,6 +3137,20 @@ export interface Routes {
     query: Record<never, never>;
     body: undefined;
     answer: Queues;
+  };
+  /** Lets a queue stand still: its jobs wait until it goes on. */
+  "POST /api/jobs/queues/{queue}/pause": {
+    path: { queue: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: QueueStatus;
+  };
+  /** Lets a queue go on. */
+  "POST /api/jobs/queues/{queue}/resume": {
+    path: { queue: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: QueueStatus;
   };
   /** One job. Whoever has been told its number may see how far it is; what it is about is for admins. */
   "GET /api/jobs/{id}": {
@@ -2831,6 +3467,27 @@ export interface Routes {
     body: undefined;
     answer: PlexStatus;
   };
+  /** An album of the catalogue, with its tracks. */
+  "GET /api/qobuz/album/{album}": {
+    path: { album: string };
+    query: Record<never, never>;
+    body: undefined;
+    answer: QobuzAlbumPage;
+  };
+  /** An artist of the catalogue, with their albums. */
+  "GET /api/qobuz/artist/{artist}": {
+    path: { artist: string };
+    query: { sort?: string | null; explicit_only?: string | null };
+    body: undefined;
+    answer: QobuzArtist;
+  };
+  /** Searches the catalogue, with a mark at what is here already. */
+  "GET /api/qobuz/search": {
+    path: Record<never, never>;
+    query: { q: string; type?: string | null; limit?: number | null };
+    body: undefined;
+    answer: QobuzHits;
+  };
   /** Searches as you type: exact names first, then beginnings, then all that have the words. */
   "GET /api/search": {
     path: Record<never, never>;
@@ -2858,6 +3515,13 @@ export interface Routes {
     query: Record<never, never>;
     body: SettingsChange;
     answer: SettingsChanged;
+  };
+  /** Has what was bought at Bandcamp, and is not here yet, fetched. */
+  "POST /api/settings/bandcamp/sync": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Started;
   };
   /** Folders to choose from, beneath `api.browse_roots` and the music folder. */
   "GET /api/settings/browse": {
@@ -2963,6 +3627,20 @@ export interface Routes {
     query: { preview?: boolean | null };
     body: TrackChange;
     answer: EditAnswer;
+  };
+  /** The first minute and a half of a track as MP3, for what a browser cannot play. */
+  "GET /api/tracks/{id}/preview": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
+  /** Where a track came from: each file that it has had, the latest first. */
+  "GET /api/tracks/{id}/provenance": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: TrackHistory;
   };
   /** The sound of a track, whole or in ranges. */
   "GET /api/tracks/{id}/stream": {
