@@ -163,7 +163,7 @@ def test_an_import_that_nobody_is_sure_of_is_decided_by_a_person(window, machine
     machine.wait_until("it waits for a person", lambda: client.get("/api/import/review").expect(200).json(), 60)
     page = one.open("/inbox")
     page.get_by_role("link", name="nobody knows", exact=True).click()
-    page.get_by_label("Album artist").fill("Nobody In Particular")
+    page.get_by_label("Artist", exact=True).fill("Nobody In Particular")
     page.get_by_label("Album", exact=True).fill("Found At Sea")
     page.get_by_role("button", name="Into the library").click()
     client.wait_for_album("Found At Sea", 60)
