@@ -2,7 +2,7 @@
 //! `source`.
 //!
 //! None of them is needed: one that is down is a fact for people to see, and no part of `/health`. Whoever notices
-//! something about one says so with [`note`]; the role that reaches the internet looks at all of them every ten minutes.
+//! something about one says so with `note`; the role that reaches the internet looks at all of them every ten minutes.
 
 use std::collections::HashMap;
 use std::time::Duration;

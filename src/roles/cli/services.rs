@@ -119,7 +119,7 @@ pub enum Notify {
         /// What it is
         #[arg(value_enum)]
         kind: Kind,
-        /// Of the webhook, of the topic (https://ntfy.sh/topic), or of me
+        /// Of the webhook, of the topic (`https://ntfy.sh/topic`), or of me
         address: String,
         /// Only these, commas between them; `list` names them
         #[arg(long, value_delimiter = ',')]
