@@ -124,12 +124,13 @@ def test_it_is_searched_as_one_types_in_any_script(window):
 
 def test_a_track_plays_seeks_and_plays_on_over_other_pages(window, stocked):
     page = window().open(f"/album/{stocked['Silver Harbour']['id']}")
-    page.locator(".album-head").get_by_role("button", name="Play Silver Harbour").click()
+    # A browser asks for ranges from the first byte on; a short track may be here whole before anybody seeks.
+    with page.expect_response(lambda answer: "/stream" in answer.url and answer.status == 206):
+        page.locator(".album-head").get_by_role("button", name="Play Silver Harbour").click()
     player = page.get_by_role("region", name="Player")
     player.get_by_text("Cast Off").wait_for()
     player.get_by_role("button", name="Pause").wait_for()
-    with page.expect_response(lambda answer: "/stream" in answer.url and answer.status == 206):
-        player.get_by_role("slider", name="Position").fill("42")
+    player.get_by_role("slider", name="Position").fill("42")
     page.wait_for_function("() => /0:4[2-9]/.test(document.querySelector('.player-clock').textContent)")
     page.get_by_role("link", name="Search").first.click()
     player.get_by_text("Cast Off").wait_for()
