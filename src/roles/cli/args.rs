@@ -578,3 +578,30 @@ pub enum Gen {
     /// The API's OpenAPI document, as it is served
     Openapi,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    /// What is said for one command would otherwise be taken for what holds for all of them.
+    #[test]
+    fn no_command_calls_an_argument_as_all_commands_call_one() {
+        let whole = Cli::command();
+        let common: BTreeSet<&str> =
+            whole.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().as_str()).collect();
+        assert!(common.len() >= 4, "{common:?}");
+        let mut twice = Vec::new();
+        let mut left: Vec<(String, &Command)> =
+            whole.get_subcommands().map(|c| (c.get_name().to_owned(), c)).collect();
+        while let Some((name, command)) = left.pop() {
+            let own = command.get_arguments().map(|a| a.get_id().as_str());
+            twice.extend(own.filter(|id| common.contains(id)).map(|id| format!("{name}: {id}")));
+            left.extend(command.get_subcommands().map(|c| (format!("{name} {}", c.get_name()), c)));
+        }
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+}

@@ -74,7 +74,7 @@ fn offered(path: &str, candidate: fn(&Value) -> (String, String)) -> Vec<Complet
 fn ask(path: &str) -> Option<Value> {
     let set = |name: &str| std::env::var(name).ok();
     let args = WireArgs {
-        url: set("BARBOSSA_URL"),
+        api_url: set("BARBOSSA_URL"),
         token: set("BARBOSSA_TOKEN"),
         cacert: set("BARBOSSA_CACERT").map(Into::into),
         as_user: set("BARBOSSA_AS"),

@@ -39,9 +39,9 @@ const RESTART: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Default, Args)]
 pub struct WireArgs {
     /// Address of another Barbossa, such as `https://music.example.org`; else the one on this machine
-    #[arg(long = "api-url", global = true, value_name = "URL", env = "BARBOSSA_URL", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", env = "BARBOSSA_URL", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
-    pub url: Option<String>,
+    pub api_url: Option<String>,
     /// A token, instead of `barbossa auth login`; better in the environment than where others can read it
     #[arg(long, global = true, value_name = "TOKEN", env = "BARBOSSA_TOKEN", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
@@ -85,7 +85,7 @@ where
 impl Wire {
     pub fn open(args: &WireArgs) -> anyhow::Result<Self> {
         let login = login::read()?;
-        let named = args.url.as_deref().filter(|url| !url.is_empty());
+        let named = args.api_url.as_deref().filter(|url| !url.is_empty());
         let address = match (named, &login) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
             (None, _) if may_open(Path::new(SOCKET)) => format!("{UNIX}{SOCKET}"),
@@ -305,7 +305,7 @@ mod tests {
     use serde_json::json;
 
     fn wire(url: &str) -> Wire {
-        Wire::open(&WireArgs { url: Some(url.into()), token: Some("t".into()), ..WireArgs::default() })
+        Wire::open(&WireArgs { api_url: Some(url.into()), token: Some("t".into()), ..WireArgs::default() })
             .unwrap()
     }
 
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused_before_anything_is_sent() {
-        let args = WireArgs { url: Some("music.example.org".into()), ..WireArgs::default() };
+        let args = WireArgs { api_url: Some("music.example.org".into()), ..WireArgs::default() };
         assert!(Wire::open(&args).is_err_and(|e| e.to_string().contains("https://")));
     }
 
