@@ -233,6 +233,49 @@ async fn restarts_under_load_lose_no_request() {
     assert!(answered.load(Ordering::Relaxed) > 500, "{answered:?}");
 }
 
+/// Each stop falls into the moment in which somebody is just being let in: whoever was, is answered before the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_let_in_behind_the_back_of_the_drain() {
+    let town = Town::new().await;
+    let app = town.app();
+    let held = listener();
+    let address = held.local_addr().unwrap();
+    let limits = Limits { grace: Duration::from_millis(20), ..quick() };
+    let enough = CancellationToken::new();
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let enough = enough.clone();
+            tokio::spawn(async move {
+                while !enough.is_cancelled() {
+                    let Ok(mut stream) = TcpStream::connect(address).await else { continue };
+                    let _ = stream
+                        .write_all(b"GET /quick HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")
+                        .await;
+                    let mut answer = String::new();
+                    let _ =
+                        tokio::time::timeout(Duration::from_millis(100), stream.read_to_string(&mut answer))
+                            .await;
+                }
+            })
+        })
+        .collect();
+    for round in 0..150 {
+        let life = Life::new();
+        let server = Server::new(behind_all_layers(routes(), &app, &life.stop), limits, life.stop.clone());
+        server.open(Listener::from_passed(held.try_clone().unwrap().into()).unwrap(), &life);
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        life.stop.cancel();
+        server.drain().await;
+        life.tracker.close();
+        life.tracker.wait().await;
+        assert_eq!(server.connections(), 0, "the process would end under them, in round {round}");
+    }
+    enough.cancel();
+    for client in clients {
+        client.await.unwrap();
+    }
+}
+
 /// One POST after the other, on one connection for as long as the server keeps it, as nginx does: a request that was
 /// sent and not answered is lost, since nobody may send a POST again.
 async fn keep_asking(

@@ -95,10 +95,10 @@ class Client(threading.Thread):
     def ask_on(self, connection, path: str) -> str:
         connection.request("GET", path, headers=self.headers)
         response = connection.getresponse()
-        response.read()
+        body = response.read()
         if response.will_close or not self.through_nginx:
             connection.close()
-        return str(response.status)
+        return str(response.status) if response.status == 200 else f"{response.status} {body[:200].decode(errors='replace')}"
 
 
 def over_tls(address: str) -> http.client.HTTPSConnection:

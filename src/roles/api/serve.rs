@@ -66,6 +66,8 @@ pub struct Server {
     stop: CancellationToken,
     /// Cancelled when nothing more is to be accepted.
     shut: CancellationToken,
+    /// Those who accept.
+    listening: TaskTracker,
     /// Connections that were accepted before the stop, and after it.
     before: TaskTracker,
     after: TaskTracker,
@@ -74,8 +76,8 @@ pub struct Server {
 impl Server {
     /// Serves this router until `stop`.
     pub fn new(router: Router, limits: Limits, stop: CancellationToken) -> Self {
-        let (before, after) = (TaskTracker::new(), TaskTracker::new());
-        Self { router, limits, stop, shut: CancellationToken::new(), before, after }
+        let (listening, before, after) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+        Self { router, limits, stop, shut: CancellationToken::new(), listening, before, after }
     }
 
     /// How many connections are open now.
@@ -87,7 +89,9 @@ impl Server {
     pub fn open(&self, listener: Listener, life: &Life) {
         let server = self.clone();
         tracing::info!("listening on {}", listener.name());
+        let listening = self.listening.token();
         life.spawn("a listener", async move {
+            let _listening = listening;
             server.accept(listener).await;
             Ok(())
         });
@@ -99,8 +103,11 @@ impl Server {
         self.before.close();
         self.before.wait().await;
         self.shut.cancel();
-        self.after.close();
-        self.after.wait().await;
+        // A listener may just now be letting somebody in: only when none listens any more, all who came are counted.
+        for tracker in [&self.listening, &self.before, &self.after] {
+            tracker.close();
+            tracker.wait().await;
+        }
     }
 
     async fn accept(self, listener: Listener) {
