@@ -256,6 +256,10 @@ test-machine *NAME: build web
 screenshots DIR: build web
     BARBOSSA_SCREENSHOTS={{ quote(absolute_path(DIR)) }} {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine/test_pages.py -k "barriers"
 
+# Measure how soon the library is painted on a machine of a quarter of this one's speed, and what that takes
+first-page: build web
+    BARBOSSA_LONG=1 {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine/test_pages.py -k the_first_page
+
 # The faults at full length: a thousand jobs under kills, the shipped watchdogs, ten power cuts, half a minute of load on each upgrade
 faults *NAME="test_faults or test_upgrade": build
     BARBOSSA_LONG=1 {{ python }} -m pytest -p no:cacheprovider tests/machine -k {{ quote(NAME) }}

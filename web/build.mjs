@@ -17,12 +17,9 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(here, "dist");
 const isWatch = process.argv.includes("--watch");
 
-const options = {
+const usual = {
   absWorkingDir: here,
-  entryPoints: { app: "src/main.tsx", look: "src/look/look.css" },
   bundle: true,
-  format: "esm",
-  splitting: true,
   target: ["es2022", "chrome109", "firefox115", "safari16.4"],
   jsx: "automatic",
   jsxImportSource: "preact",
@@ -38,8 +35,16 @@ const options = {
   sourcemap: isWatch ? "inline" : false,
   metafile: true,
   logLevel: "warning",
+};
+const options = {
+  ...usual,
+  entryPoints: { app: "src/main.tsx", look: "src/look/look.css" },
+  format: "esm",
+  splitting: true,
   plugins: [{ name: "finish", setup: (build) => build.onEnd(finish) }],
 };
+/** Alone in its file: it must not wait for what it has in common with the pages. */
+const early = { ...usual, entryPoints: { early: "src/early.ts" }, format: "iife" };
 
 await rm(dist, { recursive: true, force: true });
 if (isWatch) {
@@ -50,14 +55,15 @@ if (isWatch) {
 
 async function finish({ errors, metafile }) {
   if (errors.length > 0) return;
-  const assets = Object.entries(metafile.outputs).map(([path, output]) => ({
+  const first = await esbuild.build(early);
+  const assets = Object.entries({ ...metafile.outputs, ...first.metafile.outputs }).map(([path, output]) => ({
     name: path.slice("dist/".length),
     entry: output.entryPoint,
   }));
   const of = (entry) => `/${assets.find((asset) => asset.entry === entry).name}`;
   await mkdir(dist, { recursive: true });
   await cp(join(here, "static"), dist, { recursive: true });
-  const named = { SCRIPT: of("src/main.tsx"), STYLE: of("src/look/look.css") };
+  const named = { EARLY: of("src/early.ts"), SCRIPT: of("src/main.tsx"), STYLE: of("src/look/look.css") };
   // What the first script asks for is fetched beside it, not after it.
   const preload = metafile.outputs[`dist${named.SCRIPT}`].imports.filter((one) => one.kind === "import-statement");
   const links = preload.map((one) => `<link rel="modulepreload" href="${one.path.replace(/^dist/, "")}">`);
@@ -84,10 +90,11 @@ async function weigh(assets) {
     const bytes = await readFile(join(dist, name));
     if (bytes.length < LEAST_TO_COMPRESS) continue;
     const gz = gzipSync(bytes, { level: 9 });
-    const br = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
     await writeFile(join(dist, `${name}.gz`), gz);
-    await writeFile(join(dist, `${name}.br`), br);
+    // The site serves brotli where names are for good.
     if (!assets.includes(name) || !/\.(js|css)$/.test(name)) continue;
+    const br = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
+    await writeFile(join(dist, `${name}.br`), br);
     // The larger of what browsers get: a server without brotli sends gzip.
     total += gz.length;
     console.log(`${name.padEnd(40)} ${kib(bytes.length)}  gzip ${kib(gz.length)}  brotli ${kib(br.length)}`);

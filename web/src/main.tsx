@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { Component, type ComponentChildren, render } from "preact";
 import { useEffect } from "preact/hooks";
 import { asProblem, type Problem } from "./api/problem";
+import { whenIdle } from "./app/idle";
 import { DRAWN } from "./app/pages";
 import { path, section, startRouter } from "./app/router";
 import { lookWho, me } from "./app/session";
@@ -90,9 +91,9 @@ startWords();
 startRouter();
 startEffects();
 startPlayer();
-startWaiting();
+whenIdle(startWaiting);
 void look();
 render(<App />, document.getElementById("app") as HTMLElement);
 if ("serviceWorker" in navigator && isSecureContext) {
-  addEventListener("load", () => void navigator.serviceWorker.register("/sw.js").catch(() => {}));
+  addEventListener("load", () => whenIdle(() => void navigator.serviceWorker.register("/sw.js").catch(() => {})));
 }

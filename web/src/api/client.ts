@@ -1,6 +1,8 @@
 // The one way to the API: typed by its own document, with the session's cookie, and one shape of failure.
 
+import { addressOf } from "./address";
 import type { Coming } from "./coming";
+import { takeEarly } from "./early";
 import { asProblem, problemOf } from "./problem";
 import type { Routes as Described } from "./schema";
 
@@ -50,7 +52,8 @@ export async function api<R extends Route>(route: R, sent?: Sent<R>): Promise<Ro
 export async function ask(address: string, init: RequestInit): Promise<unknown> {
   let answer: Response;
   try {
-    answer = await fetch(address, init);
+    const early = init.method === "GET" ? takeEarly(address) : undefined;
+    answer = await (early ?? fetch(address, init));
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw asProblem(error);
@@ -60,21 +63,6 @@ export async function ask(address: string, init: RequestInit): Promise<unknown> 
   if (answer.ok) return said;
   if (answer.status === 401 && !address.startsWith("/api/auth/")) whenLoggedOut();
   throw problemOf(answer.status, said, answer.headers.get("retry-after"));
-}
-
-/** The address of a route with its path and query filled in; parameters without a value are left out. */
-export function addressOf(
-  template: string,
-  path: Record<string, string | number> = {},
-  query: Record<string, unknown> = {},
-): string {
-  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(path[name] ?? "")));
-  const pairs = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== "") pairs.append(name, String(value));
-  }
-  const text = pairs.toString();
-  return text ? `${filled}?${text}` : filled;
 }
 
 /** Whether it is only that nobody waits for the answer any more. */

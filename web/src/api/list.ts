@@ -3,6 +3,7 @@
 
 import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import { PAGE_SIZE } from "./address";
 import { isAborted } from "./client";
 import { asProblem, type Problem } from "./problem";
 import { Settle } from "./settle";
@@ -33,12 +34,11 @@ export class LongList<T> {
 
   constructor(
     private load: LoadPage<T>,
-    readonly pageSize = 100,
+    readonly pageSize = PAGE_SIZE,
   ) {}
 
-  at(index: number): T | undefined {
-    return this.pages.get(Math.floor(index / this.pageSize))?.items[index % this.pageSize];
-  }
+  /** The row of this number; a function of its own, so that a tile which is handed it is not drawn again for it. */
+  readonly at = (index: number): T | undefined => this.pages.get(Math.floor(index / this.pageSize))?.items[index % this.pageSize];
 
   /** All that is here, in order. */
   here(): T[] {
@@ -129,6 +129,8 @@ export function useLongList<T>(key: string, load: LoadPage<T>, tags: readonly st
       if (kept.size <= MOST_LISTS) break;
       kept.delete(old);
     }
+    // At once: an effect would wait until a page without it is painted.
+    found.show(0, 1);
     return found;
   }, [key]);
   useEffect(() => {

@@ -86,7 +86,12 @@ function resource<T>(key: string, load: (signal: AbortSignal) => Promise<T>, tag
 
 /** A resource for as long as a component shows it. */
 export function useResource<T>(key: string, load: (signal: AbortSignal) => Promise<T>, tags: readonly string[]): Resource<T> {
-  const found = useMemo(() => resource(key, load, tags), [key]);
+  const found = useMemo(() => {
+    const made = resource(key, load, tags);
+    // At once: an effect would wait until a page without it is painted.
+    void made.ensure();
+    return made;
+  }, [key]);
   useEffect(() => {
     found.viewers += 1;
     void found.ensure();

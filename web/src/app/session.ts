@@ -2,6 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { api, onLoggedOut } from "../api/client";
+import { forgetEarly } from "../api/early";
 import { forgetLists } from "../api/list";
 import type { Me } from "../api/schema";
 import { forgetAll } from "../api/store";
@@ -43,6 +44,7 @@ export async function logOut(): Promise<void> {
 }
 
 function forgetEverything(): void {
+  forgetEarly();
   forgetAll();
   forgetLists();
 }

@@ -60,7 +60,7 @@ export function Albums({ whose, title, base, usual, none }: Props) {
         label={library.albums}
         least={172}
         below={52}
-        cell={(album, index, pixels) => <AlbumTile album={album} index={index} pixels={pixels} at={(n) => list.at(n)} />}
+        cell={(album, index, pixels) => <AlbumTile album={album} index={index} pixels={pixels} at={list.at} />}
       />
       <ChosenBar />
       {isByName(asked) && letters && letters.length > 1 && <Rail letters={letters} handle={handle} />}

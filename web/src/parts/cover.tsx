@@ -1,7 +1,7 @@
 // A picture: a cover or a portrait, square, with something to look at when there is none.
 
 import { useState } from "preact/hooks";
-import { addressOf } from "../api/client";
+import { addressOf } from "../api/address";
 
 export interface CoverOf {
   thing: "album" | "artist";
@@ -21,7 +21,7 @@ export function Cover({ of, pixels, isEager = false }: { of: CoverOf; pixels: nu
   // An artist without a portrait is shown by a cover, which has a version too.
   const hasPicture = (of.artwork || of.version) && broken !== key;
   return (
-    <span class={`cover ${of.thing}`} style={{ "--hue": String(hueOf(of.name)) }}>
+    <span class={`cover ${of.thing} ${hasPicture ? "" : "is-lettered"}`} style={{ "--hue": String(hueOf(of.name)) }}>
       {hasPicture ? (
         <img
           key={key}
@@ -32,6 +32,7 @@ export function Cover({ of, pixels, isEager = false }: { of: CoverOf; pixels: nu
           height={pixels}
           alt=""
           loading={isEager ? "eager" : "lazy"}
+          fetchpriority={isEager ? "high" : "auto"}
           decoding="async"
           draggable={false}
           onError={() => setBroken(key)}

@@ -1,6 +1,7 @@
 // Covers with a name beneath: an album, an artist. Kept small: fifty of them are on the screen.
 
 import type { Album, Artist } from "../api/schema";
+import { isCalm } from "../app/idle";
 import { Heart } from "../hearts/heart";
 import { playAlbum } from "../player/queue";
 import { words } from "../words";
@@ -41,7 +42,7 @@ export function AlbumTile({ album, pixels, index, beneath = "artist", at }: Albu
         >
           <Cover of={{ thing: "album", id: album.id, name: album.title, artwork: album.artwork_path, version: album.artwork_version }} pixels={pixels} isEager={index < 12} />
         </a>
-        {at && (
+        {at && isCalm.value && (
           <button
             type="button"
             class="pick"
@@ -53,18 +54,7 @@ export function AlbumTile({ album, pixels, index, beneath = "artist", at }: Albu
             {isPicked && <Icon name="check" size={16} />}
           </button>
         )}
-        <button
-          type="button"
-          class="play-button tile-play"
-          aria-label={words.value.library.play(album.title)}
-          onClick={(event) => {
-            event.preventDefault();
-            void playAlbum(album.id);
-          }}
-        >
-          <Icon name="play-full" size={18} />
-        </button>
-        <Heart thing="album" id={album.id} name={album.title} class="on-cover" />
+        {isCalm.value && <Tools album={album} />}
       </PictureDrop>
       <a class="tile-title" href={`/album/${album.id}`} tabIndex={-1} title={album.title} dir="auto">
         {album.title}
@@ -80,6 +70,26 @@ export function AlbumTile({ album, pixels, index, beneath = "artist", at }: Albu
   );
 }
 
+/** What can be done with it; the covers stand first. */
+function Tools({ album }: { album: Album }) {
+  return (
+    <>
+      <button
+        type="button"
+        class="play-button tile-play"
+        aria-label={words.value.library.play(album.title)}
+        onClick={(event) => {
+          event.preventDefault();
+          void playAlbum(album.id);
+        }}
+      >
+        <Icon name="play-full" size={18} />
+      </button>
+      <Heart thing="album" id={album.id} name={album.title} class="on-cover" />
+    </>
+  );
+}
+
 export function ArtistTile({ artist, pixels, index }: { artist: Artist | undefined; pixels: number; index: number }) {
   if (!artist) return <TileSkeleton isRound />;
   return (
@@ -88,7 +98,7 @@ export function ArtistTile({ artist, pixels, index }: { artist: Artist | undefin
         <a class="tile-link" href={`/artist/${artist.id}`} aria-label={artist.name}>
           <Cover of={{ thing: "artist", id: artist.id, name: artist.name, artwork: artist.artwork_path, version: artist.artwork_version }} pixels={pixels} isEager={index < 12} />
         </a>
-        <Heart thing="artist" id={artist.id} name={artist.name} class="on-cover" />
+        {isCalm.value && <Heart thing="artist" id={artist.id} name={artist.name} class="on-cover" />}
       </div>
       <a class="tile-title" href={`/artist/${artist.id}`} tabIndex={-1} title={artist.name} dir="auto">
         {artist.name}

@@ -5,7 +5,8 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { LongList } from "../api/list";
-import { shapeOf, stepOf, windowOf } from "./grid";
+import { becomeCalm, isCalm, whenIdle } from "../app/idle";
+import { type Shape, shapeOf, stepOf, windowOf } from "./grid";
 
 /** For what stands beside a grid: where it is, and the way to another place. */
 export interface GridHandle {
@@ -31,9 +32,10 @@ interface Props<T> {
   handle?: GridHandle;
 }
 
+/** Rows beyond the edges that are drawn too, once those that are seen stand for the first time. */
 const OVERSCAN_ROWS = 2;
-/** Until it is known how many there are, so many shapes of them are shown. */
-const SHAPES = 24;
+/** Until it is known how many there are, so many rows of shapes are shown. */
+const SHAPE_ROWS = 4;
 /** What the bar at the top of the page hides. */
 const TOP_BAR = 76;
 
@@ -43,7 +45,11 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
   const [seen, setSeen] = useState<[number, number]>([0, 0]);
   const gap = width < 600 ? 14 : 22;
   const shape = shapeOf(Math.max(1, width), width < 600 ? Math.min(least, 150) : least, gap, below);
-  const total = list.total.value ?? (list.error.value ? 0 : SHAPES);
+  const known = list.total.value;
+  const total = known ?? (list.error.value ? 0 : SHAPE_ROWS * shape.columns);
+  const isKnown = known !== undefined;
+  const overscan = isCalm.value ? OVERSCAN_ROWS : 0;
+  useEffect(() => (isKnown ? whenIdle(becomeCalm) : undefined), [isKnown]);
   // Read, so that an answer draws the grid again.
   void list.version.value;
 
@@ -53,7 +59,8 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
     const measure = () => {
       const place = element.getBoundingClientRect();
       setWidth(element.clientWidth);
-      setSeen([-place.top, window.innerHeight - place.top]);
+      const [top, bottom] = [-place.top, window.innerHeight - place.top];
+      setSeen((before) => (before[0] === top && before[1] === bottom ? before : [top, bottom]));
     };
     measure();
     const watch = new ResizeObserver(measure);
@@ -67,7 +74,7 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
     };
   }, []);
 
-  const [from, to] = width === 0 ? [0, 0] : windowOf(shape, total, seen[0], seen[1], OVERSCAN_ROWS);
+  const [from, to] = width === 0 ? [0, 0] : windowOf(shape, total, seen[0], seen[1], overscan);
   useEffect(() => {
     if (width > 0) list.show(from, Math.max(to, from + shape.columns * 4));
   }, [list, from, to, width, total]);
@@ -86,7 +93,7 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
 
   const height = Math.max(0, Math.ceil(total / shape.columns) * shape.rowHeight - gap);
   const cells = [];
-  for (let index = from; index < to; index += 1) {
+  for (let index = from; isKnown && index < to; index += 1) {
     const [row, column] = [Math.floor(index / shape.columns), index % shape.columns];
     const place = `translate(${column * (shape.width + gap)}px, ${row * shape.rowHeight}px)`;
     cells.push(
@@ -113,9 +120,16 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
       style={{ height: `${height}px` }}
       onKeyDown={(event) => moveFocus(event, box.current, shape.columns, total, shape.rowHeight)}
     >
+      {!isKnown && total > 0 && <Shapes shape={shape} gap={gap} />}
       {cells}
     </div>
   );
+}
+
+/** The squares that are on their way, as one background: a grid of elements would be drawn only to be thrown away. */
+function Shapes({ shape, gap }: { shape: Shape; gap: number }) {
+  const sizes = { "--cell": `${shape.width}px`, "--column": `${shape.width + gap}px`, "--row": `${shape.rowHeight}px` };
+  return <div class="grid-shapes skeleton" aria-hidden="true" style={sizes} />;
 }
 
 /** Arrow keys go from cover to cover, also to those that are not in the page yet. */

@@ -2,7 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { addressOf, api, ask } from "../api/client";
+import { addressOf } from "../api/address";
+import { api, ask } from "../api/client";
 import type { Source } from "../api/schema";
 import { useResource } from "../api/store";
 import { say, sayProblem } from "../app/toasts";

@@ -1,8 +1,9 @@
 // Deutsch.
 
 import type { Words } from "./en";
+import { grouped } from "./grouped";
 
-const count = (n: number, one: string, many: string) => `${n.toLocaleString("de")} ${n === 1 ? one : many}`;
+const count = (n: number, one: string, many: string) => `${grouped(n, ".")} ${n === 1 ? one : many}`;
 
 export const de: Words = {
   language: "Deutsch",
@@ -35,7 +36,7 @@ export const de: Words = {
     tracks: (n) => count(n, "Titel", "Titel"),
     discs: (n) => count(n, "CD", "CDs"),
     files: (n) => count(n, "Datei", "Dateien"),
-    chosen: (n) => `${n.toLocaleString("de")} ausgewählt`,
+    chosen: (n) => `${grouped(n, ".")} ausgewählt`,
   },
   shell: {
     skip: "Zum Inhalt",

@@ -1,6 +1,8 @@
 // English: the catalogue that every other language follows. A word is a text, or a function of what goes into it.
 
-const count = (n: number, one: string, many: string) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+import { grouped } from "./grouped";
+
+const count = (n: number, one: string, many: string) => `${grouped(n, ",")} ${n === 1 ? one : many}`;
 
 export const en = {
   language: "English",
@@ -34,7 +36,7 @@ export const en = {
     tracks: (n: number) => count(n, "track", "tracks"),
     discs: (n: number) => count(n, "disc", "discs"),
     files: (n: number) => count(n, "file", "files"),
-    chosen: (n: number) => `${n.toLocaleString("en")} selected`,
+    chosen: (n: number) => `${grouped(n, ",")} selected`,
   },
   shell: {
     skip: "Skip to content",

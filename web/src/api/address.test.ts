@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressOf } from "./client";
+import { addressOf } from "./address";
 
 test("path and query are escaped, and what has no value is left out", () => {
   assert.equal(

@@ -1,0 +1,28 @@
+// What can wait until the page stands.
+
+import { signal } from "@preact/signals";
+
+/** The first page stands: what it was drawn without for the moment is drawn too. */
+export const isCalm = signal(false);
+/** When nothing says so before. */
+const CALM_AFTER_MS = 1500;
+setTimeout(() => becomeCalm(), CALM_AFTER_MS);
+
+export function becomeCalm(): void {
+  isCalm.value = true;
+}
+
+/** At the latest then, however busy the page is. */
+const LATEST_MS = 4000;
+/** Where a browser does not tell when it has nothing to do. */
+const A_WHILE_MS = 300;
+
+/** Calls when the browser has nothing else to do; the answer takes it back. */
+export function whenIdle(callback: () => void): () => void {
+  if ("requestIdleCallback" in window) {
+    const asked = requestIdleCallback(callback, { timeout: LATEST_MS });
+    return () => cancelIdleCallback(asked);
+  }
+  const timer = setTimeout(callback, A_WHILE_MS);
+  return () => clearTimeout(timer);
+}
