@@ -217,8 +217,12 @@ alerts:
     if [ ! -x "$promtool" ]; then
         folder=$(mktemp -d)
         trap 'rm -rf "$folder"' EXIT
-        (cd "$folder" && apt-get -qq download prometheus)
-        dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar --extract --to-stdout ./usr/bin/promtool >"$folder/promtool"
+        apt-cache show prometheus >/dev/null 2>&1 || apt-get -qq update
+        # In Debian 13 it has a package of its own.
+        package=promtool
+        apt-cache show promtool >/dev/null 2>&1 || package=prometheus
+        (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "$package")
+        dpkg-deb --fsys-tarfile "$folder/$package"_*.deb | tar --extract --to-stdout ./usr/bin/promtool >"$folder/promtool"
         chmod +x "$folder/promtool"
         mv "$folder/promtool" "$promtool"
     fi

@@ -71,8 +71,21 @@ async function finish({ errors, metafile }) {
   const shell = ["/", ...assets.map((asset) => `/${asset.name}`), "/icon.svg", "/manifest.webmanifest"];
   const version = createHash("sha256").update(await readFile(join(dist, "index.html"))).digest("hex").slice(0, 12);
   await fill("sw.js", { VERSION: version, SHELL: JSON.stringify(shell) });
+  await writeFile(join(dist, "third-party.txt"), await notices());
   await writeFile(join(dist, "assets.json"), `${JSON.stringify({ version, ...named, assets: assets.map((a) => a.name) }, null, 2)}\n`);
   if (!isWatch) await weigh(assets.map((asset) => asset.name));
+}
+
+/** What the packages that are bundled say of their authors and licences: the package puts it with its documents. */
+async function notices() {
+  const lock = JSON.parse(await readFile(join(here, "package-lock.json"), "utf8"));
+  const bundled = Object.entries(lock.packages).filter(([path, one]) => path !== "" && !one.dev);
+  const texts = bundled.map(async ([path, one]) => {
+    const text = await readFile(join(here, path, "LICENSE"), "utf8");
+    const rule = (sign) => sign.repeat(78);
+    return `\n${rule("=")}\n${path.replace("node_modules/", "")} ${one.version}, in the pages: ${one.license}\n${rule("-")}\n${text.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join("");
 }
 
 /** Puts values in the place of `{{NAME}}`. */

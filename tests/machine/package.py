@@ -100,7 +100,9 @@ def _build_at(place: str, layers: list, out_dir: Path, built_at: float, umask: s
         )
         shutil.copy(binary(), source.parent / "binary")
         shutil.copytree(pages(), source.parent / "web")
-        prebuilt = "BARBOSSA_BINARY=$(dirname $PWD)/binary BARBOSSA_WEB=$(dirname $PWD)/web"
+        with open(source.parent / "notices", "wb") as notices:
+            subprocess.run([CHECKOUT / "packaging/crate-licences", "--texts"], check=True, stdout=notices)
+        prebuilt = " ".join(f"BARBOSSA_{what.upper()}=$(dirname $PWD)/{what}" for what in ("binary", "web", "notices"))
         script = f"umask {umask} && cd {place} && {prebuilt} dpkg-buildpackage -b -us -uc -d -nc"
         _say_on_failure(trees.inside(root, ["sh", "-euc", script]))
         for made in source.parent.glob("barbossa_*"):

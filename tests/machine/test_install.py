@@ -1,5 +1,7 @@
 """`apt install barbossa` on a bare Debian ends in a running system, with nothing edited by hand."""
 
+import shlex
+
 import pytest
 
 from client import Client
@@ -68,6 +70,11 @@ def test_the_inbox_takes_folders_of_the_household(machine):
 
 def test_manual_page_and_completions_are_shipped(machine):
     machine.sh("test -s /usr/share/man/man1/barbossa.1.gz && test -s /usr/share/bash-completion/completions/barbossa")
+
+
+@pytest.mark.parametrize("said", ["UNICODE LICENSE V3", "Boost Software License - Version 1.0", "Mozilla Public License", "Permission to use, copy, modify", "Neither the name of", "This software is provided 'as-is'", "in the pages: MIT"])
+def test_the_licences_of_what_is_linked_are_shipped_in_full(machine, said):
+    machine.sh(f"zcat /usr/share/doc/barbossa/third-party-notices.txt.gz | grep --quiet --ignore-case --fixed-strings {shlex.quote(said)}")
 
 
 def test_check_config_is_content(machine):

@@ -21,7 +21,7 @@ BASE_PACKAGES = [
 ]
 # debhelper builds the package, lintian judges it (man-db lets it read the manual pages), and redis-server is there
 # because `systemd-analyze verify` wants to see what a unit starts.
-COMPILER_PACKAGES = ["cargo", "rustc", "gcc", "libc6-dev"]
+COMPILER_PACKAGES = ["cargo", "rustc", "gcc", "libc6-dev", "python3"]
 BUILD_PACKAGES = ["debhelper", "dpkg-dev", "fakeroot", "lintian", "man-db", "redis-server", "postgresql-client"]
 
 
