@@ -232,6 +232,10 @@ alerts:
 lintian: build web
     {{ package }} lintian
 
+# Debian's own judge of installing, upgrading, removing and purging
+piuparts: build web
+    {{ python }} tests/machine/piuparts.py
+
 # Make a signed apt repository of the package and all it depends on in DIR
 repository DIR: build web
     {{ package }} repository {{ quote(DIR) }}

@@ -25,12 +25,13 @@ STAGES = [
     ("units", ["units"], True),
     ("lintian", ["lintian"], True),
     ("reproducible package", ["reproducible"], True),
+    ("piuparts", ["piuparts"], True),
     ("machine tests", ["test-machine"], True),
 ]
 # What the tools say at their end: cargo's tests, nextest, pytest and our own. Skipped tests count as failed: nothing is skipped here.
 PASSED = re.compile(r"(\d+)(?: tests?)? passed")
 NOT_PASSED = re.compile(r"(?<![\d.])(\d+) (?:failed|errors?|ignored|skipped|xfailed|timed out)\b")
-SUMMARY = re.compile(r"^(test result: .*|\s*Summary \[.*|=* ?\d+ (?:passed|failed|error).*|(?:units|lintian|reproducible package): \d+ passed, \d+ failed)$")
+SUMMARY = re.compile(r"^(test result: .*|\s*Summary \[.*|=* ?\d+ (?:passed|failed|error).*|(?:units|lintian|reproducible package|piuparts): \d+ passed, \d+ failed)$")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -77,16 +77,16 @@ def base_tree() -> Path:
 
 def build_tree() -> list:
     """The layers of the tree with the build tools, topmost first, made if absent."""
-    return _with_packages("build", [base_tree()], "debhelper and lintian", BUILD_PACKAGES)
+    return with_packages("build", [base_tree()], "debhelper and lintian", BUILD_PACKAGES)
 
 
 def compiler_tree() -> list:
     """The same with Debian's own Rust, which is new enough in trixie-backports."""
     backports = "sed -n 's/^deb \\(.*\\) trixie main.*/deb \\1 trixie-backports main/p' /etc/apt/sources.list >/etc/apt/sources.list.d/backports.list"
-    return _with_packages("compiler", build_tree(), "cargo and rustc", ["-t", "trixie-backports", *COMPILER_PACKAGES], backports)
+    return with_packages("compiler", build_tree(), "cargo and rustc", ["-t", "trixie-backports", *COMPILER_PACKAGES], backports)
 
 
-def _with_packages(name: str, below: list, what: str, packages: list, before: str = "true") -> list:
+def with_packages(name: str, below: list, what: str, packages: list, before: str = "true") -> list:
     """The layers of a tree with more packages on top, made if absent."""
     layer = cache_dir() / "trees" / f"{name}-{_recipe_hash(below[0].name, packages)}"
     with locked(f"{name}-tree"):
