@@ -1,5 +1,6 @@
 """Installing again, upgrading, removing and purging: what the admin has set stays, what is the family's is never touched."""
 
+import json
 import re
 import time
 from pathlib import Path
@@ -75,6 +76,26 @@ def test_an_upgrade_under_load_drops_no_request(machine, newer):
     assert [unit for unit in SERVICES if machine.show(unit, "MainPID") == pids[unit]] == [], "these still run the old version"
     wait_until_healthy(machine)
     assert music_of(machine) == before
+
+
+def test_a_changed_socket_unit_waits_for_its_restart_and_that_is_told(machine, newer):
+    unit, restart = "barbossa-api.socket", "systemctl restart barbossa-api.socket barbossa-api.service"
+
+    def change(root: Path) -> None:
+        path = root / "usr/lib/systemd/system" / unit
+        path.write_text(path.read_text().replace("ListenStream=127.0.0.1:8080", "ListenStream=127.0.0.1:8080\nListenStream=127.0.0.1:8081"))
+
+    found = lambda: {f["what"]: f for f in json.loads(machine.run("barbossa", "doctor", "--json", check=False).stdout)}["sockets"]
+    assert found()["verdict"] == "good", found()
+    newer(change)
+    said = machine.apt("install", "barbossa")
+    assert f"{unit} has changed" in said.stderr and restart in said.stderr, said.stderr
+    assert machine.run("curl", "--silent", "http://127.0.0.1:8081/live", check=False).returncode != 0
+    assert (found()["verdict"], restart in found()["detail"]) == ("doubtful", True), found()
+    machine.sh(restart)
+    machine.run("curl", "--silent", "--fail", "http://127.0.0.1:8081/live")
+    assert found()["verdict"] == "good", found()
+    wait_until_healthy(machine)
 
 
 def test_an_upgrade_leaves_a_stopped_unit_stopped(machine, newer):

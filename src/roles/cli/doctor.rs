@@ -1,7 +1,5 @@
 //! `barbossa doctor`: tries everything that has to work together, and says of each what it found and what to do.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +8,11 @@ use serde::Serialize;
 
 use super::args::Output;
 use super::desk;
+use super::doctor_machine as machine;
 use super::doctor_music::{self, Tried, Views};
 use super::exit::Status;
 use super::host;
-use super::terminal::{bytes, print, print_json, span, table};
+use super::terminal::{print, print_json, span, table};
 use crate::app::App;
 use crate::backups;
 use crate::config::{self, Severity, Sources};
@@ -21,19 +20,13 @@ use crate::db::{Sql, current_version, latest_version};
 use crate::files;
 use crate::sources;
 
-/// Below this an import of an album in 24/192 may not fit.
-const LITTLE_SPACE: u64 = 5 << 30;
 /// The timer makes one a day.
 const OLD_BACKUP: Duration = Duration::from_secs(2 * 86_400);
-/// Two weeks to renew a certificate.
-const SOON: Duration = Duration::from_secs(14 * 86_400);
-/// inotify: each folder in the inbox is one.
-const FEW_WATCHES: u64 = 8192;
-/// Whoever made it: certbot, this machine itself, or the admin.
-const RENEW: &str = "certbot renew; make-ssl-cert generate-default-snakeoil --force-overwrite for this machine's own; \
-    or barbossa setup tls CERTIFICATE KEY";
 const ENCODING: &str = "select current_setting('server_encoding')";
 const NGINX_SNIPPET: &str = "/etc/nginx/snippets/barbossa-music.conf";
+/// Where each socket unit lies as it was when its listeners came.
+const LISTENING: &str = "/run/barbossa";
+const UNITS: &str = "/usr/lib/systemd/system";
 const LIBRARY: &str = "select id from library";
 const LATE: &str = "select role from heartbeat where seen_at < now() - interval '20 seconds' order by role";
 const HEARD: &str =
@@ -47,21 +40,21 @@ struct Finding {
     detail: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Verdict {
+pub(super) enum Verdict {
     Good,
     Doubtful,
     Bad,
 }
 
-type Found = Result<String, (Verdict, String)>;
+pub(super) type Found = Result<String, (Verdict, String)>;
 
-fn doubtful(detail: impl Into<String>) -> Found {
+pub(super) fn doubtful(detail: impl Into<String>) -> Found {
     Err((Verdict::Doubtful, detail.into()))
 }
 
-fn bad(detail: impl Into<String>) -> Found {
+pub(super) fn bad(detail: impl Into<String>) -> Found {
     Err((Verdict::Bad, detail.into()))
 }
 
@@ -101,21 +94,22 @@ async fn examine(app: &App, views: Views) -> Vec<Finding> {
         finding("locale", locale(app).await),
         finding("music", music(app, views.worker).await),
         finding("mounts", mounts(app)),
-        finding("exports", folders("exports.roots", app.settings.exports.roots.iter().map(Path::new))),
-        finding("space", space(app.music())),
-        finding("nginx", nginx(Path::new(NGINX_SNIPPET), app.music(), views.nginx)),
-        finding("api", api()),
+        finding("exports", machine::exports(app.settings.exports.roots.iter().map(Path::new))),
+        finding("space", machine::space(files::free_bytes(app.music()))),
+        finding("nginx", nginx(app, views.nginx).await),
+        finding("api", machine::api(machine::ask_api())),
+        finding("sockets", machine::sockets(Path::new(LISTENING), Path::new(UNITS))),
         finding("roles", roles(app).await),
         finding("backup", backup(app).await),
         finding("restore", restore(app).await),
-        finding("backup folder", backup_folder(&app.settings.backup_dir)),
+        finding("backup folder", machine::backup_folder(&app.settings.backup_dir)),
         finding("destinations", destinations(app).await),
         finding("music backup", music_backup(app).await),
         finding("sources", sources(app).await),
-        finding("certificate", certificate(app.clock.now()).await),
-        finding("clock", clock().await),
-        finding("inotify", inotify(Path::new("/proc/sys/fs/inotify/max_user_watches"))),
-        finding("units", units().await),
+        finding("certificate", machine::certificate(host::certificate().await, app.clock.now())),
+        finding("clock", machine::clock(host::is_clock_synchronized().await)),
+        finding("inotify", machine::inotify(Path::new("/proc/sys/fs/inotify"))),
+        finding("units", machine::units(&host::failed_units().await)),
         finding("old tokens", old_tokens(app)),
     ]
 }
@@ -165,11 +159,7 @@ async fn music(app: &App, seen_by_worker: Option<Tried>) -> Found {
     let expected =
         async { Ok::<uuid::Uuid, crate::error::Error>(app.db.get().await?.row(LIBRARY, &[]).await?.get(0)) };
     match (tried, expected.await) {
-        (Err(error), _) => bad(format!(
-            "{}: {error}\nchown barbossa:barbossa '{}' and chmod 2775 on it let the worker in",
-            music.display(),
-            music.display()
-        )),
+        (Err(error), _) => bad(error),
         (Ok(None), _) => bad(format!(
             "no marker in {0}: is its disk mounted? findmnt -T '{0}'; on a new house: systemctl start barbossa-worker",
             music.display()
@@ -202,24 +192,6 @@ fn mounts(app: &App) -> Found {
             "music and backups lie on one file system, and no copy is carried elsewhere: see backup.destinations",
         ),
         (Ok(kind), _) => Ok(format!("music on one file system ({kind:?})")),
-    }
-}
-
-/// Folders that may be away: those that are there have to be writable.
-fn folders<'a>(setting: &str, all: impl Iterator<Item = &'a Path>) -> Found {
-    let (there, away): (Vec<&Path>, Vec<&Path>) = all.partition(|folder| folder.is_dir());
-    for folder in &there {
-        let tried = tempfile::Builder::new().prefix(".doctor-").tempfile_in(folder);
-        if let Err(error) = tried.and_then(|file| file.as_file().sync_all()) {
-            let folder = folder.display();
-            return bad(format!("{setting}: {folder}: {error}: chown barbossa '{folder}'"));
-        }
-    }
-    let away: Vec<String> = away.iter().map(|folder| folder.display().to_string()).collect();
-    match (there.len(), away.len()) {
-        (0, 0) => Ok("none is set".to_owned()),
-        (count, 0) => Ok(format!("{count} writable")),
-        _ => Ok(format!("not there now: {}", away.join(", "))),
     }
 }
 
@@ -315,63 +287,10 @@ async fn sources(app: &App) -> Found {
     Ok(if well.is_empty() { "none is set up".to_owned() } else { well.join(", ") })
 }
 
-fn space(music: &Path) -> Found {
-    match files::free_bytes(music) {
-        Ok(free) if free < LITTLE_SPACE => doubtful(format!(
-            "only {} left for music: barbossa trash empty, or barbossa setup music-path DIR on a larger disk",
-            bytes(free)
-        )),
-        Ok(free) => Ok(format!("{} left for music", bytes(free))),
-        Err(error) => doubtful(error.to_string()),
-    }
-}
-
-/// nginx sends audio and covers itself, so it has to know the same folder.
-fn nginx(snippet: &Path, music: &Path, may_read: Option<bool>) -> Found {
-    let Ok(text) = std::fs::read_to_string(snippet) else {
-        return doubtful(format!("{} cannot be read: apt install --reinstall barbossa", snippet.display()));
-    };
-    let alias = text.lines().find_map(|l| l.trim().strip_prefix("alias")?.trim().strip_suffix(';'));
-    let alias = alias.map(|a| a.trim_matches('"').trim_end_matches('/'));
-    match alias {
-        Some(alias) if Path::new(alias) == music && may_read == Some(false) => bad(format!(
-            "www-data may not enter {}, so covers and audio are not served: setfacl -m u:www-data:x on each closed folder above it (apt install acl)",
-            music.display()
-        )),
-        Some(alias) if Path::new(alias) == music => Ok("serves the same music folder".to_owned()),
-        Some(alias) => {
-            bad(format!("serves {alias} instead: barbossa setup music-path '{}'", music.display()))
-        }
-        None => bad(format!(
-            "there is no alias in {}: barbossa setup music-path '{}'",
-            snippet.display(),
-            music.display()
-        )),
-    }
-}
-
-/// As `curl http://localhost:8080/ready` would ask.
-fn api() -> Found {
-    match ask_api() {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200") => Ok("ready".to_owned()),
-        Ok(answer) => {
-            let line = answer.lines().next().unwrap_or_default().to_owned();
-            bad(format!("{line}: curl http://localhost:8080/health"))
-        }
-        Err(error) => bad(format!(
-            "no answer on port 8080 ({error}): systemctl status barbossa-api.socket barbossa-api"
-        )),
-    }
-}
-
-fn ask_api() -> std::io::Result<String> {
-    let patience = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], 8080)), patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.write_all(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+async fn nginx(app: &App, may_read: Option<bool>) -> Found {
+    let snippet = std::fs::read_to_string(NGINX_SNIPPET);
+    let runs = host::is_active("nginx.service").await;
+    machine::nginx(runs, snippet.ok().as_deref(), app.music(), may_read)
 }
 
 async fn roles(app: &App) -> Found {
@@ -427,60 +346,8 @@ async fn restore(app: &App) -> Found {
     }
 }
 
-fn age(at: Timestamp, now: Timestamp) -> Duration {
+pub(super) fn age(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(at)).unwrap_or_default()
-}
-
-fn backup_folder(folder: &Path) -> Found {
-    let tried = tempfile::Builder::new().prefix(".doctor-").tempfile_in(folder);
-    match tried.and_then(|file| file.as_file().sync_all()).and_then(|()| files::free_bytes(folder)) {
-        Ok(free) => Ok(format!("{}: writable, {} left", folder.display(), bytes(free))),
-        Err(error) => {
-            bad(format!("{0}: {error}: install -d -o barbossa -g barbossa -m 700 '{0}'", folder.display()))
-        }
-    }
-}
-
-async fn certificate(now: Timestamp) -> Found {
-    let Some(found) = host::certificate().await else {
-        return doubtful("cannot be read: see ssl_certificate in /etc/nginx/snippets/barbossa-tls.conf");
-    };
-    let (path, left) = (found.path.display(), age(now, found.expires_at));
-    if left.is_zero() {
-        return bad(format!("{path} has expired: {RENEW}"));
-    }
-    if left < SOON {
-        return doubtful(format!("{path} expires in {}: {RENEW}", span(left)));
-    }
-    Ok(format!("{path}, for another {}", span(left)))
-}
-
-/// Logins, tickets and the pace of questions to others go by the clock.
-async fn clock() -> Found {
-    match host::is_clock_synchronized().await {
-        Some(true) => Ok("set by the network".to_owned()),
-        Some(false) => doubtful("not set by the network: timedatectl set-ntp true"),
-        None => Ok("nobody here knows whether it is set by the network".to_owned()),
-    }
-}
-
-fn inotify(limit: &Path) -> Found {
-    let read = std::fs::read_to_string(limit).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    match read {
-        Some(most) if most < FEW_WATCHES => doubtful(format!(
-            "only {most} folders can be watched, larger inboxes are swept: sysctl fs.inotify.max_user_watches=65536"
-        )),
-        Some(most) => Ok(format!("{most} folders can be watched")),
-        None => doubtful(format!("{} cannot be read; the inbox is swept", limit.display())),
-    }
-}
-
-async fn units() -> Found {
-    let failed = host::failed_units().await;
-    match failed.first() {
-        None => Ok("none has failed".to_owned()),
-        Some(first) => bad(format!("failed: {}; journalctl -u {first}", failed.join(", "))),
-    }
 }
 
 fn old_tokens(app: &App) -> Found {
@@ -488,21 +355,4 @@ fn old_tokens(app: &App) -> Found {
         return doubtful("compat.query_tokens is on: login tokens may end up in logs");
     }
     Ok("login tokens are not taken from addresses".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nginx_and_the_settings_have_to_name_the_same_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let snippet = dir.path().join("barbossa-music.conf");
-        std::fs::write(&snippet, "# comment\nalias /srv/music/;\n").unwrap();
-        assert!(nginx(&snippet, Path::new("/srv/music"), Some(true)).is_ok());
-        assert!(matches!(nginx(&snippet, Path::new("/srv/music"), Some(false)), Err((Verdict::Bad, _))));
-        assert!(matches!(nginx(&snippet, Path::new("/srv/other"), None), Err((Verdict::Bad, _))));
-        std::fs::write(&snippet, "alias \"/srv/my music/\";\n").unwrap();
-        assert!(nginx(&snippet, Path::new("/srv/my music"), None).is_ok());
-    }
 }

@@ -3,6 +3,7 @@
 //! Root enters the running worker's view of the file systems, becomes the service's user there, and tries what the worker
 //! does all day; and asks as nginx's user whether it may read.
 
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -50,27 +51,56 @@ pub fn run() -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-/// The marker; then, where there is one, a file on the disk for good, a second name for it in another folder, a rename.
+/// The marker; then, where there is one, a file on the disk for good, a second name for it in each folder, a rename there.
+/// What goes wrong is said with its mend.
 pub(super) fn try_all(music: &Path) -> Tried {
-    let marker = files::read_marker(music).map_err(|e| e.to_string())?;
+    let marker = files::read_marker(music).map_err(|error| mend(music, &error))?;
     if marker.is_some() {
-        try_links(music).map_err(|e| e.to_string())?;
+        try_links(music)?;
     }
     Ok(marker)
 }
 
-fn try_links(music: &Path) -> std::io::Result<()> {
-    let source = tempfile::Builder::new().prefix(".doctor-").tempfile_in(music.join("import"))?;
-    source.as_file().sync_all()?;
-    let targets = ["artists", "users"]
-        .map(|folder| tempfile::Builder::new().prefix(".doctor-").tempdir_in(music.join(folder)));
-    for target in targets {
-        let target = target?;
-        let link = target.path().join("link");
-        files::link_noreplace(source.path(), &link)?;
-        files::rename_noreplace(&link, &target.path().join("renamed"))?;
+/// Where music arrives, lies, is loved, and waits to be let go.
+const FOLDERS: [&str; 6] = ["import", "import/pending", "artists", "users", "downloads", ".trash"];
+
+fn try_links(music: &Path) -> Result<(), String> {
+    let import = music.join(FOLDERS[0]);
+    let source = tempfile::Builder::new().prefix(".doctor-").tempfile_in(&import);
+    let source = source.and_then(|file| file.as_file().sync_all().map(|()| file));
+    let source = source.map_err(|error| mend(&import, &error))?;
+    for folder in FOLDERS.map(|name| music.join(name)) {
+        try_link(source.path(), &folder).map_err(|error| mend(&folder, &error))?;
     }
     Ok(())
+}
+
+fn try_link(source: &Path, folder: &Path) -> io::Result<()> {
+    let target = tempfile::Builder::new().prefix(".doctor-").tempdir_in(folder)?;
+    let link = target.path().join("link");
+    files::link_noreplace(source, &link)?;
+    files::rename_noreplace(&link, &target.path().join("renamed"))?;
+    files::sync_dir(target.path())
+}
+
+/// What went wrong in a folder, and what to type.
+fn mend(folder: &Path, error: &io::Error) -> String {
+    let shown = folder.display();
+    let told = format!("{shown}: {error}");
+    match error.kind() {
+        ErrorKind::NotFound => format!("{told}: install -d -o barbossa -g barbossa -m 2775 '{shown}'"),
+        ErrorKind::PermissionDenied => {
+            format!("{told}: chown barbossa:barbossa '{shown}' && chmod 2775 '{shown}'")
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            format!(
+                "{told}: mount -o remount,rw \"$(findmnt -no TARGET -T '{shown}')\"; dmesg says why it was closed"
+            )
+        }
+        ErrorKind::StorageFull => format!("{told}: barbossa trash empty --all, or a larger disk"),
+        ErrorKind::CrossesDevices => format!("{told}: another file system lies there: umount '{shown}'"),
+        _ => format!("{told}: findmnt -T '{shown}'; dmesg"),
+    }
 }
 
 fn worker_pid() -> Option<String> {
@@ -121,17 +151,36 @@ mod tests {
     #[test]
     fn folders_that_cannot_be_linked_into_are_found() {
         let dir = tempfile::tempdir().unwrap();
-        for folder in ["import", "artists", "users"] {
+        for folder in FOLDERS {
             std::fs::create_dir(dir.path().join(folder)).unwrap();
         }
         try_links(dir.path()).unwrap();
-        std::fs::remove_dir(dir.path().join("users")).unwrap();
-        assert!(try_links(dir.path()).is_err());
-        assert_eq!(
-            std::fs::read_dir(dir.path().join("artists")).unwrap().count(),
-            0,
-            "something was left behind"
-        );
+        for folder in FOLDERS.map(|name| dir.path().join(name)).iter().rev() {
+            let left = std::fs::read_dir(folder).unwrap().count();
+            assert_eq!(left, usize::from(folder.ends_with("import")), "something was left behind");
+            if !folder.ends_with("import") {
+                std::fs::remove_dir(folder).unwrap();
+                let said = try_links(dir.path()).unwrap_err();
+                let mend = format!("install -d -o barbossa -g barbossa -m 2775 '{}'", folder.display());
+                assert!(said.ends_with(&mend), "{said}");
+                std::fs::create_dir(folder).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn each_refusal_of_a_file_system_has_its_own_mend() {
+        for (kind, words) in [
+            (ErrorKind::NotFound, "install -d -o barbossa -g barbossa -m 2775 '/m'"),
+            (ErrorKind::PermissionDenied, "chown barbossa:barbossa '/m' && chmod 2775 '/m'"),
+            (ErrorKind::ReadOnlyFilesystem, "mount -o remount,rw"),
+            (ErrorKind::StorageFull, "barbossa trash empty --all"),
+            (ErrorKind::CrossesDevices, "umount '/m'"),
+            (ErrorKind::Other, "findmnt -T '/m'"),
+        ] {
+            let said = mend(Path::new("/m"), &io::Error::from(kind));
+            assert!(said.starts_with("/m: ") && said.contains(words), "{said}");
+        }
     }
 
     #[test]

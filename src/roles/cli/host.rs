@@ -35,6 +35,17 @@ pub async fn failed_units() -> Vec<String> {
     lines.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
+/// Whether a unit runs; none where there is no systemd to ask.
+pub async fn is_active(unit: &str) -> Option<bool> {
+    if !Path::new("/run/systemd/system").exists() {
+        return None;
+    }
+    let said = Program::new("systemctl").args(["show", "--value", "--property=ActiveState", unit]);
+    let said = said.deadline(PATIENCE).run().await.ok()?;
+    let state = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+    Some(["active", "reloading", "activating"].contains(&state.as_str()))
+}
+
 /// The certificate of our site, if it can be read.
 pub async fn certificate() -> Option<Certificate> {
     certificate_of(Path::new(TLS_SNIPPET)).await

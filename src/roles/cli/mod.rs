@@ -9,6 +9,7 @@ mod check;
 mod complete;
 mod desk;
 mod doctor;
+mod doctor_machine;
 mod doctor_music;
 mod download;
 mod edit;
