@@ -270,11 +270,11 @@ first-page: build web
 
 # The faults at full length: a thousand jobs under kills, the shipped watchdogs, ten power cuts, half a minute of load on each upgrade
 faults *NAME="test_faults or test_upgrade": build
-    BARBOSSA_LONG=1 {{ python }} -m pytest -p no:cacheprovider tests/machine -k {{ quote(NAME) }}
+    BARBOSSA_LONG=1 {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine -k {{ quote(NAME) }}
 
 # Cut the power ten times in the middle of imports (what the file system has not flushed is gone), and check every byte after each
 power-cut: build
-    BARBOSSA_LONG=1 {{ python }} -m pytest -p no:cacheprovider tests/machine -k test_a_power_cut
+    BARBOSSA_LONG=1 {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine -k test_a_power_cut
 
 # Everything, cheap first: fmt, clippy, docs, unit and integration tests, units, lintian, machine tests
 test: setup

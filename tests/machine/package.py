@@ -178,8 +178,8 @@ def needs_of(package: Path) -> str:
     return ", ".join(filter(None, map(str.strip, said.split(","))))
 
 
-# What an admin may add, and the tests do.
-TOOLS = ["pgbackrest", "rclone", "restic"]
+# What an admin may add, and the tests do; and what plays the outer world to it: a certificate authority, a wrong clock.
+TOOLS = ["certbot", "pgbackrest", "rclone", "restic", "libfaketime", "pebble"]
 
 
 def dependencies(package: Path) -> Path:

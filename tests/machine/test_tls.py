@@ -1,4 +1,11 @@
-"""The site's certificate: the admin's own, one that certbot renews, and what nginx does not take."""
+"""The site's certificate: the admin's own, one that Debian's certbot gets and renews from an ACME server, and what nginx does not take.
+
+The ACME server is pebble, which the makers of Let's Encrypt test clients with; it looks at port 80 as theirs does.
+"""
+
+import json
+
+import pytest
 
 SNIPPET = "/etc/nginx/snippets/barbossa-tls.conf"
 
@@ -40,6 +47,45 @@ def test_a_renewed_certificate_is_read_through_certbots_hook(machine):
     machine.wait_until("nginx serves with the renewed one", lambda: seen(machine) == of(machine, live) != first)
     machine.sh("mkdir -p /var/lib/barbossa/acme/.well-known/acme-challenge && echo proof > /var/lib/barbossa/acme/.well-known/acme-challenge/token")
     assert machine.sh("curl -s -H 'Host: barbossa' http://127.0.0.1/.well-known/acme-challenge/token") == "proof\n"
+
+
+NAME = "music.example.org"
+ACME = "https://localhost:14000/dir"
+
+
+@pytest.fixture(scope="module")
+def authority(machine):
+    """A certificate authority that this machine trusts, to which NAME is this machine."""
+    machine.apt("install", "certbot", "pebble")
+    folder = "/srv/pebble"
+    machine.sh(
+        f"mkdir -p {folder} && openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 2 "
+        f"-keyout {folder}/key.pem -out {folder}/cert.pem 2>/dev/null && echo '127.0.0.1 {NAME}' >>/etc/hosts"
+    )
+    settings = {
+        "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000", "certificate": f"{folder}/cert.pem",
+        "privateKey": f"{folder}/key.pem", "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "",
+    }
+    machine.put_text(f"{folder}/pebble.json", json.dumps({"pebble": settings}))
+    machine.sh(f"systemd-run --quiet --unit=pebble --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 pebble -config {folder}/pebble.json")
+    machine.wait_until("the authority answers", lambda: machine.run("curl", "--silent", "--cacert", f"{folder}/cert.pem", ACME, check=False).returncode == 0)
+    yield ["env", f"REQUESTS_CA_BUNDLE={folder}/cert.pem", "certbot", "--non-interactive"]
+    machine.run("systemctl", "stop", "pebble.service")
+
+
+def test_certbot_gets_a_certificate_and_renews_it_as_the_readme_says(machine, authority):
+    live = f"/etc/letsencrypt/live/{NAME}"
+    machine.sh(f"sed -i 's/server_name barbossa /server_name {NAME} barbossa /' /etc/nginx/sites-available/barbossa && systemctl reload nginx")
+    machine.run(
+        *authority, "certonly", "--server", ACME, "--agree-tos", "--register-unsafely-without-email", "--webroot",
+        "--webroot-path", "/var/lib/barbossa/acme", "-d", NAME, "--deploy-hook", "/usr/libexec/barbossa/certbot-deploy",
+    )
+    machine.wait_until("nginx serves with it", lambda: seen(machine) == of(machine, live))
+    first = seen(machine)
+    assert f"{live}/fullchain.pem" in machine.run("barbossa", "doctor", check=False).stdout
+    # As certbot.timer does it, but for the date: it is not due yet.
+    machine.run(*authority, "renew", "--force-renewal", "--no-random-sleep-on-renew")
+    machine.wait_until("nginx serves with the renewed one", lambda: seen(machine) == of(machine, live) != first)
 
 
 def test_what_does_not_belong_together_changes_nothing(machine):
