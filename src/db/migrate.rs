@@ -64,6 +64,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 18, name: "queue_pause", sql: include_str!("migrations/0018_queue_pause.sql") },
     Migration { version: 19, name: "places", sql: include_str!("migrations/0019_places.sql") },
     Migration { version: 20, name: "backup_copies", sql: include_str!("migrations/0020_backup_copies.sql") },
+    Migration {
+        version: 21,
+        name: "quick_essences_still",
+        sql: include_str!("migrations/0021_quick_essences_still.sql"),
+    },
 ];
 
 /// The version of the schema that this program was built for.
