@@ -93,23 +93,46 @@ pub fn search_vector(fields: &[(Weight, &str)]) -> String {
     lexemes.join(" ")
 }
 
-/// The text of a `tsquery` for what a person has typed so far: all words must be there, and the last one, like each of
-/// three characters or more, may still grow. None when nothing was typed but blanks.
-pub fn search_query(typed: &str) -> Option<String> {
+/// What a person has typed so far, as texts of a `tsquery`: all words must be there. Each finds all that the one before it
+/// finds, and costs more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// As they stand.
+    pub exact: String,
+    /// The last word may still grow.
+    pub growing: String,
+    /// Each of three characters or more may grow, too.
+    pub loose: String,
+}
+
+/// None when nothing was typed but blanks.
+pub fn search_query(typed: &str) -> Option<SearchQuery> {
     let folded = without_accents(&fold(typed));
     let words = words_of(&folded);
     if words.is_empty() {
         let bare = bare(&folded);
-        return (bare != NAMELESS).then(|| quoted(&shortened(&bare)));
+        return (bare != NAMELESS).then(|| {
+            let exact = quoted(&shortened(&bare));
+            SearchQuery { growing: exact.clone(), loose: exact.clone(), exact }
+        });
     }
+    Some(SearchQuery {
+        exact: all_of(&words, |_, _| false),
+        growing: all_of(&words, |is_last, _| is_last),
+        loose: all_of(&words, |is_last, word| is_last || word.chars().nth(2).is_some()),
+    })
+}
+
+/// `may_grow` is asked of each word, and told whether it is the last.
+fn all_of(words: &[String], may_grow: impl Fn(bool, &str) -> bool) -> String {
     let mut asked = Vec::new();
     for (n, word) in words.iter().enumerate() {
         let is_last = n + 1 == words.len();
         for run in runs_of(word) {
             match run {
                 Run::Spaced(text) => {
-                    let may_grow = is_last || text.chars().nth(2).is_some();
-                    asked.push(format!("{}{}", quoted(&shortened(text)), if may_grow { ":*" } else { "" }));
+                    let growth = if may_grow(is_last, text) { ":*" } else { "" };
+                    asked.push(format!("{}{growth}", quoted(&shortened(text))));
                 }
                 Run::Unspaced(text) => {
                     let chars: Vec<char> = text.chars().collect();
@@ -122,7 +145,7 @@ pub fn search_query(typed: &str) -> Option<String> {
         }
     }
     asked.dedup();
-    Some(asked.join(" & "))
+    asked.join(" & ")
 }
 
 /// `16/44kHz FLAC`, `320kbps MP3`: lossless by depth and rate, lossy by bitrate (256 where it is not known), as clients
@@ -486,8 +509,16 @@ mod tests {
             ("  ", None),
             ("", None),
         ] {
-            assert_eq!(search_query(typed).as_deref(), query, "{typed}");
+            assert_eq!(search_query(typed).map(|q| q.loose).as_deref(), query, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_query_widens_from_the_words_as_they_stand() {
+        let query = search_query("of Silver Gho").unwrap();
+        assert_eq!(query.exact, "'of' & 'silver' & 'gho'");
+        assert_eq!(query.growing, "'of' & 'silver' & 'gho':*");
+        assert_eq!(query.loose, "'of' & 'silver':* & 'gho':*");
     }
 
     #[test]
@@ -513,7 +544,8 @@ mod tests {
     let decomposed: String = name.nfd().collect();
                 proptest::prop_assert_eq!(identity_key(&name), identity_key(&decomposed));
                 if let Some(query) = search_query(&name) {
-                    proptest::prop_assert_eq!(query.matches('\'').count() % 2, 0);
+                    proptest::prop_assert_eq!(query.loose.matches('\'').count() % 2, 0);
+                    proptest::prop_assert_eq!(query.loose.replace(":*", ""), query.exact);
                 }
             }
         }

@@ -1,15 +1,16 @@
 //! Search as you type, in every script: exact names first, then names that begin so, then all that have the words.
 //!
 //! The first two come in index order from the sort keys, the words from a GIN index over what `naming` makes of names;
-//! each step runs only while the answer is not full, and looks at a bounded number of rows. Only when nothing was found
-//! at all are artists and albums compared letter by letter, for a slip of the finger.
+//! each step runs only while the answer is not full, and looks at a bounded number of rows. Of tracks there are many:
+//! their words are taken as they stand first, since all beginnings of a word cost most. Only when nothing was found at
+//! all are artists and albums compared letter by letter, for a slip of the finger.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::album::Albums;
 use super::artist::Artists;
-use super::naming::{identity_key, prefix_range, search_query, sort_key};
+use super::naming::{SearchQuery, identity_key, prefix_range, search_query, sort_key};
 use super::track::Tracks;
 use crate::db::Sql;
 use crate::error::Result;
@@ -56,10 +57,12 @@ pub async fn search(
 ) -> Result<Found> {
     let Some(asked) = Asked::of(typed, limit) else { return Ok(Found::default()) };
     let is_asked = |kind: Kind| kinds.contains(&kind);
+    let of_artists = [(ARTISTS_BY_WORDS, &asked.words.loose)];
+    let of_albums = [(ALBUMS_BY_WORDS, &asked.words.loose)];
     let (mut artists, mut albums, tracks) = tokio::try_join!(
-        asked.ids(client, is_asked(Kind::Artist), ARTISTS_BY_NAME, &[ARTISTS_BY_WORDS]),
-        asked.ids(client, is_asked(Kind::Album), ALBUMS_BY_NAME, &[ALBUMS_BY_WORDS]),
-        asked.ids(client, is_asked(Kind::Track), TRACKS_BY_NAME, &[TRACKS_BY_COMMON_WORDS, TRACKS_BY_WORDS]),
+        asked.ids(client, is_asked(Kind::Artist), ARTISTS_BY_NAME, &of_artists),
+        asked.ids(client, is_asked(Kind::Album), ALBUMS_BY_NAME, &of_albums),
+        asked.tracks(client, is_asked(Kind::Track)),
     )?;
     if artists.is_empty() && albums.is_empty() && tracks.is_empty() {
         (artists, albums) = tokio::try_join!(
@@ -80,7 +83,7 @@ struct Asked {
     identity: String,
     from: String,
     to: String,
-    words: String,
+    words: SearchQuery,
     limit: usize,
 }
 
@@ -92,12 +95,13 @@ impl Asked {
         Some(Self { identity: identity_key(typed), from, to, words, limit })
     }
 
+    /// By name, then by one statement of words after the other, while there is room.
     async fn ids(
         &self,
         client: &impl Sql,
         is_asked: bool,
         by_name: &'static str,
-        by_words: &[&'static str],
+        by_words: &[(&'static str, &String)],
     ) -> Result<Vec<i64>> {
         if !is_asked {
             return Ok(Vec::new());
@@ -105,11 +109,26 @@ impl Asked {
         let rows = client.rows(by_name, &[&self.identity, &self.from, &self.to]).await?;
         let mut ids: Vec<i64> = Vec::with_capacity(self.limit);
         self.take(&mut ids, rows.iter().map(|row| row.get(0)));
-        for sql in by_words {
+        for (sql, words) in by_words {
             if ids.len() < self.limit {
-                let rows = client.rows(sql, &[&self.words]).await?;
+                let rows = client.rows(sql, &[words]).await?;
                 self.take(&mut ids, rows.iter().map(|row| row.get(0)));
             }
+        }
+        Ok(ids)
+    }
+
+    /// That any word may grow is thought of when else nothing is found.
+    async fn tracks(&self, client: &impl Sql, is_asked: bool) -> Result<Vec<i64>> {
+        let SearchQuery { exact, growing, loose } = &self.words;
+        let mut by_words = vec![(TRACKS_BY_COMMON_WORDS, exact), (TRACKS_BY_WORDS, exact)];
+        if growing != exact {
+            by_words.extend([(TRACKS_BY_COMMON_WORDS, growing), (TRACKS_BY_WORDS, growing)]);
+        }
+        let ids = self.ids(client, is_asked, TRACKS_BY_NAME, &by_words).await?;
+        if is_asked && ids.is_empty() && loose != growing {
+            let rows = client.rows(TRACKS_BY_WORDS, &[loose]).await?;
+            return Ok(rows.iter().take(self.limit).map(|row| row.get(0)).collect());
         }
         Ok(ids)
     }
@@ -165,7 +184,7 @@ const TRACKS_BY_COMMON_WORDS: &str = "with sample as materialized (
     select id from sample where (select count(*) from sample) >= 250
     order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
 const TRACKS_BY_WORDS: &str = "select id from (
-        select id, search, sort_key from track where search @@ (select $1::text::tsquery) limit 1000
+        select id, search, sort_key from track where search @@ (select $1::text::tsquery) limit 400
     ) found order by ts_rank(search, $1::text::tsquery) desc, sort_key, id limit 50";
 
 // How alike two words must be, `<%` asks the connection (see `db`): half of the three-letter pieces, so that `beatels`
