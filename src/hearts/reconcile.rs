@@ -390,6 +390,8 @@ const NOTE: &str = "insert into user_link (user_id, path, album_id, username, in
     on conflict (user_id, path) do update
         set album_id = excluded.album_id, username = excluded.username, inode = excluded.inode";
 const FORGET: &str = "delete from user_link where user_id = $1 and path = any($2)";
+// The links stand; whoever clicked waits for this. If PostgreSQL crashes now, they are looked at once more.
+const NEED_NOT_WAIT: &str = "select set_config('synchronous_commit', 'off', true)";
 const SETTLED: &str =
     "delete from link_pending p using unnest($2::bigint[], $3::bigint[]) n (album_id, version)
     where p.user_id = $1 and p.album_id = n.album_id and p.version = n.version";
@@ -477,6 +479,7 @@ impl Survey {
         let mut client = context.app.db.get().await?;
         let tx = client.transaction().await?;
         context.hold(&tx).await?;
+        tx.row(NEED_NOT_WAIT, &[]).await?;
         self.note(&tx, |p| p.step == Step::Relink).await?;
         tx.run(FORGET, &[&self.user_id, &forgotten]).await?;
         tx.run(SETTLED, &[&self.user_id, &album_ids, &versions]).await?;
