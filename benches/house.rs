@@ -3,7 +3,8 @@
 //!
 //! Needs Debian's postgresql, redis-server, ffmpeg and wrk; mpd and beets to compare with (`just bench` installs them).
 //! `adopt` and `import` take 10,000 files, `adopt-large` and `import-large` 100,000. `BARBOSSA_BENCH_LIBRARY=DIR` adopts that library
-//! (`Artist/Album (Year)/…`) instead of one made here; `BARBOSSA_BENCH_BEETS=N` lets beets take at most so many files.
+//! (`Artist/Album (Year)/…`) instead of one made here; `BARBOSSA_BENCH_BEETS=N` lets beets take at most so many files;
+//! `BARBOSSA_BENCH_ASK=heart` asks `serve` only for what has that in its name.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on should stop here")]
 
 #[path = "../tests/it/harness/mod.rs"]
@@ -69,6 +70,7 @@ impl Role {
         let settings = town.settings();
         let child = Command::new(PROGRAM)
             .args(arguments)
+            .envs(tunables(arguments[0]))
             .env("BARBOSSA_CONFIG", "/dev/null")
             .env("DATABASE_URL", &settings.database_url)
             .env("REDIS_URL", &settings.redis_url)
@@ -105,6 +107,14 @@ impl Role {
             .find_map(|l| l.strip_prefix(what)?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
         kib.unwrap() / 1024.0
     }
+}
+
+/// What the role's unit sets for the allocator.
+fn tunables(role: &str) -> Option<(&'static str, String)> {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("units/barbossa-{role}.service"));
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let set = unit.lines().find_map(|line| line.strip_prefix("Environment=GLIBC_TUNABLES="));
+    set.map(|value| ("GLIBC_TUNABLES", value.to_owned()))
 }
 
 impl Drop for Role {
