@@ -65,6 +65,14 @@ fn format(bytes: &[u8]) -> Result<ImageFormat> {
     }
 }
 
+/// Of a picture that can be used.
+///
+/// # Errors
+/// [`Unusable::Kind`].
+pub fn media_type(bytes: &[u8]) -> Result<&'static str> {
+    format(bytes).map(|format| format.to_mime_type())
+}
+
 fn within_limits((width, height): (u32, u32)) -> Result<(u32, u32)> {
     let is_sane = width > 0
         && height > 0

@@ -69,6 +69,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "quick_essences_still",
         sql: include_str!("migrations/0021_quick_essences_still.sql"),
     },
+    Migration { version: 22, name: "pages", sql: include_str!("migrations/0022_pages.sql") },
 ];
 
 /// The version of the schema that this program was built for.

@@ -30,7 +30,7 @@ use crate::picture;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The picture and what a form puts around it.
-const BODY_LIMIT: usize = picture::MAX_BYTES + 64 * 1024;
+pub const PICTURE_BODY_LIMIT: usize = picture::MAX_BYTES + 64 * 1024;
 const AWAY: Duration = Duration::from_secs(30);
 const KEPT_ENDINGS: &[&str] = &["jpg", "png", "webp", "jpeg", "gif"];
 
@@ -38,13 +38,13 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(put_album_artwork, restore_album_artwork))
         .routes(routes!(put_artist_artwork, restore_artist_artwork))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(PICTURE_BODY_LIMIT))
 }
 
 /// A picture in a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the form is read field by field")]
-struct ArtworkForm {
+pub struct ArtworkForm {
     /// JPEG, PNG or WebP, at most 10 MB.
     #[schema(value_type = String, format = Binary, content_media_type = "image/*")]
     artwork: Vec<u8>,
@@ -117,9 +117,7 @@ async fn restore_artist_artwork(
 
 async fn upload(app: &App, user: &User, client: &Client, sitter: Sitter, body: Request) -> Result<Response> {
     let place = Place::find(&app.db.get().await?, sitter).await?;
-    let image = image(app, body).await?;
-    let looked = picture::look(&image);
-    looked.map_err(|unusable| Error::Invalid(unusable.to_string()))?;
+    let image = picture_sent(app, body).await?;
     let path = format!("{}/{}.jpg", place.folder, place.stem());
     hand_over(app, user, client, sitter, Some(&image), json!({ "status": "uploaded", "path": path })).await
 }
@@ -134,8 +132,17 @@ async fn restore(app: &App, user: &User, client: &Client, sitter: Sitter) -> Res
     hand_over(app, user, client, sitter, None, json!({ "status": "restored" })).await
 }
 
-/// The field `artwork` of a form, or the body itself.
-async fn image(app: &App, request: Request) -> Result<Bytes> {
+/// The picture that a request brings: the field `artwork` of a form, or the body itself.
+///
+/// # Errors
+/// `Invalid` when it is none that can be used, `Field` when there is none.
+pub async fn picture_sent(app: &App, request: Request) -> Result<Bytes> {
+    let image = body_or_field(app, request).await?;
+    picture::look(&image).map_err(|unusable| Error::Invalid(unusable.to_string()))?;
+    Ok(image)
+}
+
+async fn body_or_field(app: &App, request: Request) -> Result<Bytes> {
     let large = || Error::Invalid(picture::Unusable::Large.to_string());
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("multipart/form-data") {
@@ -159,13 +166,14 @@ async fn image(app: &App, request: Request) -> Result<Bytes> {
 const HAND_OVER: &str = "insert into artwork_upload (album_id, artist_id, image, uploaded_by, address)
     values ($1, $2, $3, $4, $5) returning id";
 
-/// Hands over a picture that the house found by itself; the job that stores it.
+/// Hands over a picture that the house found by itself, or that somebody sent for what was no album yet; the job that
+/// stores it.
 ///
 /// # Errors
 /// `Invalid` when it is no picture that can be used.
-pub async fn give_picture(tx: &impl Sql, sitter: Sitter, image: &[u8]) -> Result<i64> {
+pub async fn give_picture(tx: &impl Sql, sitter: Sitter, image: &[u8], sent_by: Option<i64>) -> Result<i64> {
     picture::look(image).map_err(|unusable| Error::Invalid(unusable.to_string()))?;
-    leave_with_worker(tx, sitter, Some(image), None, None).await
+    leave_with_worker(tx, sitter, Some(image), sent_by, None).await
 }
 
 async fn leave_with_worker(

@@ -19,7 +19,7 @@ mod site;
 mod undo;
 
 pub use apply::ApplyEdits;
-pub use artwork::{SetArtwork, give_picture};
+pub use artwork::{ArtworkForm, PICTURE_BODY_LIMIT, SetArtwork, give_picture, picture_sent};
 pub use draft::{Draft, RowChange};
 pub use edit::{Entry, Wanted, journal};
 pub use expire::ExpireEdits;

@@ -75,7 +75,7 @@ async fn of_album(
         asked => asked?,
     };
     let given = match &image {
-        Some(image) => edits::give_picture(&tx, Sitter::Album(album_id), image).await,
+        Some(image) => edits::give_picture(&tx, Sitter::Album(album_id), image, None).await,
         None => Err(Error::NotFound("There is no cover.")),
     };
     tx.commit().await.map_err(Error::from)?;

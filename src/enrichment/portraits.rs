@@ -82,7 +82,7 @@ async fn of_artist(
         asked => asked?,
     };
     let given = match &image {
-        Some(image) => edits::give_picture(&tx, Sitter::Artist(artist_id), image).await,
+        Some(image) => edits::give_picture(&tx, Sitter::Artist(artist_id), image, None).await,
         None => Err(Error::NotFound("There is no picture.")),
     };
     tx.commit().await.map_err(Error::from)?;

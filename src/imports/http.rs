@@ -28,6 +28,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(trigger_import))
         .routes(routes!(pending_imports))
         .merge(review_http::routes())
+        .merge(super::missing::routes())
         .merge(super::adopt::routes())
 }
 

@@ -1,4 +1,4 @@
-//! The one way in. Owns `import`, `MUSIC_PATH/import` and what arrives in `MUSIC_PATH/downloads`.
+//! The one way in. Owns `import`, `import_picture`, `MUSIC_PATH/import` and what arrives in `MUSIC_PATH/downloads`.
 //!
 //! A folder walks through stations, each of which takes the previous one's type: settle → read → identify → decide →
 //! plan → stage → publish → record → retire. Invariants: nothing enters `artists/` but through here; the plan is in the database
@@ -22,7 +22,9 @@ mod inbox;
 mod known;
 mod lookup;
 mod loose;
+mod missing;
 mod names;
+mod picture;
 mod place;
 mod place_asked;
 mod plan;

@@ -11,6 +11,7 @@ use super::enrich::Enrich;
 use super::fingerprint::Fingerprint;
 use super::identify::{Release, ReleaseTrack};
 use super::import::{Import, State};
+use super::picture;
 use super::plan::{Ending, Filing, Plan, Replacement, Step, trash_of_replaced};
 use super::verdict::Verdict;
 use crate::activity;
@@ -71,6 +72,7 @@ pub async fn record(context: &Context, client: &mut Client, import: &mut Import)
     tell_imported(&tx, import, &album, recorded).await?;
     let target = filing.target.clone();
     import.recorded(&tx, recorded.album_id, &target, plan).await?;
+    picture::hand_on(&tx, import.id, recorded.album_id).await?;
     ask_around(context, &tx, import.id).await?;
     tx.commit().await?;
     Ok(Written::Recorded)

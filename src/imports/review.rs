@@ -117,7 +117,8 @@ const LIST: &str =
     from import where state = $1 and id < coalesce($2, 9223372036854775807) order by id desc limit $3";
 const FIND: &str =
     "select id, path, suggested_artist, suggested_album, suggested_year, confidence, track_count, quality,
-        source, state, reason, notes, evidence, runner_up, album_id, created_at, release
+        source, state, reason, notes, evidence, runner_up, album_id, created_at, release,
+        (select p.created_at from import_picture p where p.import_id = import.id) as picture_sent_at
     from import where id = $1 and (not is_on_its_way or approval is not null)";
 
 impl Review {
@@ -138,6 +139,8 @@ pub struct ReviewDetail {
     pub files: Vec<Value>,
     /// The album of the library that it is, or may be: `id`, `artist`, `title`, `year`, `path`, `likeness`, `tracks`.
     pub in_library: Option<Value>,
+    /// When somebody sent a picture for it (`/artwork`); it becomes the album's cover.
+    pub picture_sent_at: Option<Timestamp>,
 }
 
 impl ReviewDetail {
@@ -149,6 +152,7 @@ impl ReviewDetail {
         let client = app.db.get().await?;
         let row = client.maybe_row(FIND, &[&id]).await?.ok_or(Error::NotFound("Review item not found"))?;
         let review = Review::from(&row);
+        let picture_sent_at = row.get("picture_sent_at");
         let in_library = match review.status.as_str() {
             "approved" => None,
             _ => twin(&client, &review, row.get("release")).await?.as_ref().map(shown),
@@ -162,7 +166,7 @@ impl ReviewDetail {
             }
             None => Vec::new(),
         };
-        Ok(Self { review, files, in_library })
+        Ok(Self { review, files, in_library, picture_sent_at })
     }
 }
 

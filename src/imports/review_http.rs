@@ -42,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(reject_review))
         .routes(routes!(put_review_back))
         .routes(routes!(undo_review))
+        .merge(super::picture::routes())
 }
 
 // -- looking

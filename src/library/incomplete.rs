@@ -101,6 +101,11 @@ pub async fn incomplete(client: &impl Sql, after: i64, limit: i64) -> Result<(Ve
     }
 }
 
+/// This album; none when it is whole.
+pub async fn incomplete_album(client: &impl Sql, album_id: i64) -> Result<Option<Incomplete>> {
+    Ok(look_at(client, &[album_id]).await?.pop())
+}
+
 async fn look_at(client: &impl Sql, ids: &[i64]) -> Result<Vec<Incomplete>> {
     let mut numbers: HashMap<i64, Vec<(i32, i32)>> = HashMap::new();
     for row in client.rows(NUMBERS, &[&ids]).await? {

@@ -49,7 +49,7 @@ pub use duplicates::{Group, Place, Why, duplicates};
 pub use examine::{examine, modified_us};
 pub use filing::{album_folder, artist_folder, file_numbered, folder_numbered, free_name, track_file_name};
 pub use http::routes;
-pub use incomplete::{Incomplete, Missing, incomplete};
+pub use incomplete::{Incomplete, Missing, incomplete, incomplete_album};
 pub use judge::{DamageKind, Expected, Reading, Verdict, judge};
 pub use lookup::{
     ExistingAlbum, ExistingTrack, KnownEssence, Likeness, TwinQuery, find_twin, tracks_with_essence,

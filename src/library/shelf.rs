@@ -68,6 +68,15 @@ pub struct Shelf {
     hearted: Option<bool>,
 }
 
+/// Yes-or-no filters, each with what a yes and what a no says of an album.
+const SWITCHES: [(&str, &str, &str); 5] = [
+    ("lossy", "a.lossy_tracks > 0", "a.lossy_tracks = 0"),
+    ("hires", "a.hires_tracks > 0", "a.hires_tracks = 0"),
+    ("incomplete", "a.available_tracks < a.total_tracks", "a.available_tracks >= a.total_tracks"),
+    ("no_cover", "a.artwork_path is null", "a.artwork_path is not null"),
+    ("recent", RECENT, "a.created_at <= now() - interval '30 days'"),
+];
+
 const SOURCES: &[&str] = &["qobuz", "lidarr", "bandcamp", "youtube", "soundcloud", "url", "import"];
 
 impl ShelfQuery {
@@ -94,18 +103,8 @@ impl ShelfQuery {
             return Err(refused("source", &format!("must be one of {}", SOURCES.join(", "))));
         }
         let mut only = Vec::new();
-        for (field, said, yes, no) in [
-            ("lossy", &self.lossy, "a.lossy_tracks > 0", "a.lossy_tracks = 0"),
-            ("hires", &self.hires, "a.hires_tracks > 0", "a.hires_tracks = 0"),
-            (
-                "incomplete",
-                &self.incomplete,
-                "a.available_tracks < a.total_tracks",
-                "a.available_tracks >= a.total_tracks",
-            ),
-            ("no_cover", &self.no_cover, "a.artwork_path is null", "a.artwork_path is not null"),
-            ("recent", &self.recent, RECENT, "a.created_at <= now() - interval '30 days'"),
-        ] {
+        let said = [&self.lossy, &self.hires, &self.incomplete, &self.no_cover, &self.recent];
+        for ((field, yes, no), said) in SWITCHES.into_iter().zip(said) {
             only.extend(switch(field, said.as_deref())?.map(|is_wanted| if is_wanted { yes } else { no }));
         }
         let hearted = switch("hearted", self.hearted.as_deref())?;
@@ -194,6 +193,17 @@ impl Shelf {
         question
     }
 
+    /// All albums but those of which this holds, when nothing else is asked for: they are the fewer, and have an index.
+    fn all_but(&self) -> Option<&'static str> {
+        let [only] = self.only[..] else { return None };
+        SWITCHES.iter().find(|(_, _, no)| *no == only).map(|(_, yes, _)| *yes)
+    }
+
+    /// Whether all albums are in it.
+    fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.source.is_none() && self.hearted.is_none()
+    }
+
     /// What a letter is one of.
     fn name(&self) -> &'static str {
         if self.sort == Sort::Artist { "r.sort_key" } else { "a.sort_key" }
@@ -246,6 +256,10 @@ impl Shelf {
         let question = self.question(&user_id, asked, range);
         if question.conditions.is_empty() {
             return Ok(client.row(ALBUM_COUNT, &[]).await?.get(0));
+        }
+        if let ([_], Some(few)) = (&question.conditions[..], self.all_but()) {
+            let sql = format!("select (select album_count from library) - count(*) from album a where {few}");
+            return Ok(client.query_one(&sql, &[]).await?.get(0));
         }
         let tables = if asked.letter.is_some() { self.tables() } else { "album a" };
         let sql = format!("select count(*) from {tables} where {}", question.text());
@@ -353,6 +367,9 @@ pub(super) async fn album_letters(
 ) -> Result<Vec<Letter>> {
     match shelf {
         None if asked.artist_id.is_none() => kept_letters(client, "album").await,
+        Some(shelf) if shelf.is_whole() && asked.artist_id.is_none() && asked.letter.is_none() => {
+            kept_letters(client, if shelf.sort == Sort::Artist { "album by artist" } else { "album" }).await
+        }
         shelf => {
             let all = Shelf { sort: Sort::Title, source: None, only: Vec::new(), hearted: None };
             shelf.unwrap_or(all).letters(client, user_id, asked).await
@@ -445,6 +462,16 @@ mod tests {
         }
         for query in ["sort=year", "lossy=true", "lossy=false", "source=qobuz", "hearted=true"] {
             assert!(shelf(query).expect("fine").is_some(), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_most_albums_have_is_counted_by_those_that_have_it_not() {
+        let few = |query| shelf(query).expect("fine").and_then(|shelf| shelf.all_but());
+        assert_eq!(few("lossy=false"), Some("a.lossy_tracks > 0"));
+        assert_eq!(few("no_cover=false&sort=year"), Some("a.artwork_path is null"));
+        for query in ["lossy=true", "lossy=false&hires=false", "sort=artist"] {
+            assert_eq!(few(query), None, "{query}");
         }
     }
 

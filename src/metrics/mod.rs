@@ -3,6 +3,8 @@
 //! Requests are counted here, in each api process. All else is a row that some process wrote, so it is read when somebody
 //! asks: what workers do is seen without asking them, and a restart forgets none of it. The text is that of OpenMetrics 1.0.
 
+mod numbers;
+mod recent;
 mod requests;
 mod rows;
 
@@ -13,6 +15,7 @@ use axum::routing::get;
 use http::header;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use utoipa_axum::router::OpenApiRouter;
 
 use self::requests::Requests;
 use self::rows::Rows;
@@ -59,6 +62,11 @@ impl Metrics {
 pub fn names() -> impl Iterator<Item = String> {
     let names = requests::NAMES.into_iter().chain(rows::names());
     names.map(|name| format!("{PREFIX}_{name}"))
+}
+
+/// Beneath `/api`: some of them, for a page.
+pub fn api_routes() -> OpenApiRouter<App> {
+    numbers::routes()
 }
 
 /// `/metrics`, for the socket of its own.

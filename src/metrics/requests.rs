@@ -9,8 +9,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::recent::Recent;
+
 /// Upper bounds, in seconds: from an answer out of memory to one that waits for a job.
-const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+pub(super) const BUCKETS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// How many were answered, and how fast.
 pub(super) const NAMES: [&str; 2] = ["http_requests", "http_request_seconds"];
 /// What matched no route: as many addresses as there are, and one line for all.
@@ -35,6 +38,7 @@ type Latencies = Family<Asked, Histogram, fn() -> Histogram>;
 pub struct Requests {
     answered: Family<Answered, Counter>,
     seconds: Latencies,
+    pub(super) recent: Recent,
 }
 
 impl Requests {
@@ -43,11 +47,12 @@ impl Requests {
         let seconds = Latencies::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register(NAMES[0], "Requests answered, by route and class of status", answered.clone());
         registry.register(NAMES[1], "Time until the head of the answer, by route", seconds.clone());
-        Self { answered, seconds }
+        Self { answered, seconds, recent: Recent::default() }
     }
 
     /// Counts one. `route` is its template (`/api/albums/{id}`), if one matched.
     pub fn count(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
+        self.recent.count(status.is_server_error(), took);
         let route = route.unwrap_or(NO_ROUTE);
         let method = word(method);
         let answered = Answered { method, route: route.into(), status: class(status) };

@@ -7,7 +7,7 @@ use crate::jobs::schedule::{self, Timed};
 use crate::jobs::{self, Registry};
 use crate::{
     activity, auth, backups, downloads, edits, enrichment, exports, health, hearts, imports, integrity,
-    library, lidarr, members, messages, openid, players, settings, sources, tracker, trash, uploads,
+    library, lidarr, members, messages, metrics, openid, players, settings, sources, tracker, trash, uploads,
 };
 
 /// Beneath `/api`.
@@ -37,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(tracker::routes())
         .merge(messages::routes())
         .merge(exports::routes())
+        .merge(metrics::api_routes())
 }
 
 /// The kinds of jobs that there are.

@@ -14,7 +14,7 @@ use crate::edits::Studio;
 use crate::harness::audio::Song;
 use crate::harness::{Answer, eventually, files_beneath};
 
-fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     let picture =
         image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x + y) as u8]));

@@ -8,6 +8,7 @@ use barbossa::metrics::{self, Metrics};
 use barbossa::roles::api::router;
 use tokio_util::sync::CancellationToken;
 
+use crate::collection::Collection;
 use crate::harness::{Client, Town, postgres};
 
 async fn text(app: &App) -> String {
@@ -35,6 +36,22 @@ async fn requests_are_counted_by_their_route_and_not_by_their_address() {
     assert_told(&text, r#"barbossa_http_requests_total{method="GET",route="none",status="4xx"} 1"#);
     assert_told(&text, r#"barbossa_http_request_seconds_count{method="GET",route="/api/albums/{id}"} 3"#);
     assert!(!text.contains("wp-login"), "{text}");
+}
+
+#[tokio::test]
+async fn an_admin_reads_the_last_hour_and_a_member_does_not() {
+    let collection = Collection::new().await;
+    let (boss, ada) = (collection.admin("boss").await, collection.member("ada").await);
+    let anyone = Client::new(router(&collection.app, &CancellationToken::new()));
+    for _ in 0..20 {
+        anyone.get("/live").await.expect(200);
+    }
+    let numbers = anyone.with_token(&boss.token).get("/api/admin/numbers").await.expect(200);
+    // What else was asked by the harness is in it too.
+    assert!(numbers["requests_per_minute"].as_f64().unwrap() >= 20.0, "{numbers}");
+    assert!(numbers["p95_ms"].as_f64().unwrap() > 0.0, "{numbers}");
+    assert_eq!((&numbers["errors_last_hour"], &numbers["live_connections"]), (&0.into(), &0.into()));
+    assert_eq!(anyone.with_token(&ada.token).get("/api/admin/numbers").await.status, 403);
 }
 
 const HOUSE: &str = "insert into app_user (username, username_key, password_hash) values ('ada', 'ada', 'x');

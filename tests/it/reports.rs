@@ -1,11 +1,16 @@
 //! The reports name what is there twice and what is missing, page by page, and nothing that is whole.
 
+use axum::Router;
+use barbossa::db::Sql;
+use barbossa::imports;
+use barbossa::integrations::musicbrainz;
 use barbossa::library::NewAlbum;
 use serde_json::{Value, json};
 
 use crate::collection::{Collection, each, new_album, new_track};
+use crate::harness::Client;
 
-async fn all(client: &crate::harness::Client, path: &str) -> Vec<Value> {
+async fn all(client: &Client, path: &str) -> Vec<Value> {
     let (mut items, mut url) = (Vec::new(), path.to_owned());
     loop {
         let page = client.get(&url).await.expect(200);
@@ -62,6 +67,38 @@ async fn the_same_music_is_found_by_its_sound_its_ids_and_perhaps_by_its_name() 
     for query in ["why=x", "limit=0", "cursor=00", "cursor=303a61"] {
         assert_eq!(ada.client.get(&format!("/api/library/duplicates?{query}")).await.status, 422, "{query}");
     }
+}
+
+#[tokio::test]
+async fn the_missing_tracks_of_an_album_have_the_names_that_its_release_has() {
+    let collection = Collection::new().await;
+    let ada = collection.member("ada").await;
+    let release = uuid::Uuid::from_u128(7);
+    let mut short = new_album("Ann", "Short", 2001, &["One", "Two"]);
+    (short.total_tracks, short.musicbrainz_id) = (4, Some(release));
+    let recorded = collection.record(&[short, new_album("Ann", "Whole", 2000, &["One"])]).await;
+    let api = Router::new().nest("/api", imports::http::routes().into()).with_state(collection.app.clone());
+    let client = Client::new(api).with_token(&ada.token);
+    let url = format!("/api/albums/{}/missing", recorded[0].album_id);
+    let numbers = client.get(&url).await.expect(200);
+    let bare =
+        |number: i32| json!({"disc_number": 1, "track_number": number, "title": null, "duration": null});
+    assert_eq!(numbers, json!({"tracks": [bare(3), bare(4)], "discs": [], "unnamed": 0}));
+
+    // As it was asked for when the album came.
+    let track = |position: u32, title: &str| json!({"position": position, "title": title, "length": 61_400});
+    let answer = json!({"id": release, "title": "Short", "media": [{"position": 1, "track-count": 4,
+        "tracks": [track(1, "One"), track(2, "Two"), track(3, "Three"), track(4, "Four")]}]});
+    let keep = "insert into lookup (service, question, answer) values ('musicbrainz', $1, $2)";
+    let db = collection.app.db.get().await.unwrap();
+    db.run(keep, &[&musicbrainz::release(release), &answer]).await.unwrap();
+    let named = client.get(&url).await.expect(200);
+    assert_eq!(each(&named["tracks"], "title"), ["Three", "Four"]);
+    assert_eq!(named["tracks"][0]["duration"], 61);
+
+    let whole = client.get(&format!("/api/albums/{}/missing", recorded[1].album_id)).await.expect(200);
+    assert_eq!(whole, json!({"tracks": [], "discs": [], "unnamed": 0}));
+    assert_eq!(client.get("/api/albums/4711/missing").await.expect(404)["detail"], "Album not found");
 }
 
 #[tokio::test]

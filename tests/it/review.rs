@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use barbossa::audio::{self, Changes, Field};
 use barbossa::auth::{self, NewUser};
+use barbossa::edits::SetArtwork;
 use barbossa::hearts::ReconcileLinks;
 use barbossa::imports::{self, ReturnFromTrash, UndoApproval};
 use barbossa::jobs::{Queue, Registry, Worker};
 use barbossa::{activity, trash};
-use http::StatusCode;
+use http::{Method, StatusCode, header};
+use image::{GenericImageView, ImageFormat};
 use serde_json::{Value, json};
 
+use crate::artwork::encoded;
 use crate::cli::{barbossa, run};
 use crate::harness::audio::{Format, Song, cover};
 use crate::harness::{Client, Town, eventually};
@@ -30,7 +33,7 @@ impl Desk {
         let inbox = Inbox::new().await;
         let registry =
             Registry::new().with::<ReturnFromTrash>().with::<UndoApproval>().with::<ReconcileLinks>();
-        let registry = registry.with::<trash::Delete>().with::<trash::Restore>();
+        let registry = registry.with::<trash::Delete>().with::<trash::Restore>().with::<SetArtwork>();
         let worker = Worker::new(inbox.app.clone(), registry, &[Queue::Imports], 4);
         let stop = inbox.town.stop();
         tokio::spawn(async move { worker.run(stop).await });
@@ -111,6 +114,49 @@ async fn an_admin_sees_evidence_files_and_what_the_library_has_and_a_member_deci
         .value("select string_agg(distinct username, ',') from activity a join app_user u on u.id = a.user_id where action = 'import_approved'")
         .await;
     assert_eq!(who, "ada");
+}
+
+#[tokio::test]
+async fn a_picture_that_is_sent_before_the_decision_becomes_the_cover() {
+    let desk = Desk::new().await;
+    let id = desk.unknown("Ann - Demo (2003)").await;
+    let url = format!("/api/import/review/{id}/artwork");
+    let send = async |url: &str, kind: &str, bytes: &[u8]| {
+        desk.ada.send_bytes(Method::PUT, url, kind, bytes.to_vec()).await
+    };
+    assert_eq!(desk.ada.get(&url).await.status, StatusCode::NOT_FOUND);
+    let unusable = send(&url, "image/png", b"<svg onload=alert(1)>").await.expect(400);
+    assert!(unusable["detail"].as_str().unwrap().contains("JPEG, PNG or WebP"), "{unusable}");
+    let none = send("/api/import/review/4711/artwork", "image/png", &encoded(9, 9, ImageFormat::Png)).await;
+    assert_eq!(none.expect(404)["detail"], "Review item not found");
+    for side in [40, 50] {
+        let bytes = encoded(side, side, ImageFormat::Png);
+        assert_eq!(send(&url, "image/png", &bytes).await.expect(200), json!({"status": "kept"}));
+        let shown = desk.ada.get(&url).await;
+        assert_eq!(
+            (&shown.headers[header::CONTENT_TYPE], &shown.body[..]),
+            (&"image/png".parse().unwrap(), &bytes[..])
+        );
+    }
+    desk.ada.delete(&url).await.expect(200);
+    assert_eq!(desk.ada.delete(&url).await.status, StatusCode::NOT_FOUND);
+    send(&url, "image/png", &encoded(60, 80, ImageFormat::Png)).await.expect(200);
+    assert!(
+        desk.boss.get(&format!("/api/import/review/{id}")).await.expect(200)["picture_sent_at"].is_string()
+    );
+
+    desk.say(id, "approve", json!({"album": "Demo Tape", "year": 2004}), 200).await;
+    let folder = desk.inbox.town.music().join("artists/Ann/Demo Tape (2004)");
+    eventually("the picture is the cover", || async {
+        image::open(folder.join("cover.jpg")).is_ok_and(|cover| cover.dimensions() == (60, 60))
+    })
+    .await;
+    assert!(folder.join("cover.original.jpg").is_file(), "the one that lay beside the files stays");
+    assert_eq!(desk.inbox.town.value::<i64>("select count(*) from import_picture").await, 0);
+    let late = send(&url, "image/png", &encoded(9, 9, ImageFormat::Png)).await;
+    assert_eq!(late.expect(400)["detail"], "Item already processed");
+    let who = "select username from activity a join app_user u on u.id = a.user_id where action = 'artwork_uploaded'";
+    assert_eq!(desk.inbox.town.value::<String>(who).await, "ada");
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ const TOTALS: &str = "select jsonb_build_array(
     (select jsonb_object_agg(kind || ' ' || letter, names) from letter_total where names > 0),
     (select jsonb_object_agg(letter, n) from (
         select 'artist ' || first_letter(sort_key) as letter, count(*) n from artist group by 1
-        union all select 'album ' || first_letter(sort_key), count(*) from album group by 1) counted),
+        union all select 'album ' || first_letter(sort_key), count(*) from album group by 1
+        union all select 'album by artist ' || first_letter(r.sort_key), count(*)
+            from album a join artist r on r.id = a.artist_id group by 1) counted),
     (select jsonb_object_agg(user_id, album_count) from loved where album_count > 0),
     (select jsonb_object_agg(user_id, n) from (
         select user_id, count(*) n from heart where album_id is not null group by 1) counted),
@@ -78,6 +80,7 @@ async fn totals_follow_whatever_is_done_to_the_rows() {
         format!("delete from heart where track_id = {}", tracks[2]),
         "update album set sort_key = 'zebra', title = 'Zebra' where id = 2".into(),
         "update artist set sort_key = '#' || sort_key where id = 2".into(),
+        "update artist set sort_key = 'q' || sort_key".into(),
         "update album set artist_id = 1 where id = 4".into(),
         format!("update track set album_id = 1, track_number = 9 where id = {}", tracks[6]),
         "update track set is_lossy = true, bit_depth = null where id % 3 = 0".into(),

@@ -1267,6 +1267,28 @@ export type Missing = {
   tracks: number[];
 };
 
+/** A track that is missing. */
+export type MissingTrack = {
+  /** Counts from 1. */
+  disc_number: number;
+  /** Seconds. */
+  duration?: number | null;
+  /** As MusicBrainz has it, when the release is known there. */
+  title?: string | null;
+  /** On its disc. */
+  track_number: number;
+};
+
+/** What is missing of an album. */
+export type MissingTracks = {
+  /** Discs of which nothing is here and no track is known. */
+  discs: number[];
+  /** By disc and number. */
+  tracks: MissingTrack[];
+  /** Tracks that are missing and of which nothing is known. */
+  unnamed: number;
+};
+
 export type Much = "all" | "slice";
 
 /** A backup of the music, or a look at its repository. */
@@ -1401,6 +1423,20 @@ export type Notifications = {
   /** `webhook`, `ntfy`, `email`. */
   kinds: string[];
   targets: Target[];
+};
+
+/** How much is asked of the process that answers, and how fast it answers. */
+export type Numbers = {
+  /** Answers of the last hour that said that it is the server's fault (5xx). */
+  errors_last_hour: number;
+  /** How much of the last hour this process has seen. */
+  known_seconds: number;
+  /** WebSockets that are open now. */
+  live_connections: number;
+  /** 95 of 100 requests of the last hour took no longer; null when there was none. */
+  p95_ms?: number | null;
+  /** Of the last five minutes. */
+  requests_per_minute: number;
 };
 
 /** Where to go on. */
@@ -1848,6 +1884,8 @@ export type ReviewDetail = Review & {
   files: unknown[];
   /** The album of the library that it is, or may be: `id`, `artist`, `title`, `year`, `path`, `likeness`, `tracks`. */
   in_library?: unknown | undefined;
+  /** When somebody sent a picture for it (`/artwork`); it becomes the album's cover. */
+  picture_sent_at?: string | null;
 };
 
 /** A process, in its own words. */
@@ -2487,6 +2525,13 @@ export interface Routes {
     body: TracksToVerify | null;
     answer: Started;
   };
+  /** Requests, their times, errors and live connections, of the process that answers. */
+  "GET /api/admin/numbers": {
+    path: Record<never, never>;
+    query: Record<never, never>;
+    body: undefined;
+    answer: Numbers;
+  };
   /** Has the folders of all users looked at and made equal to their hearts. */
   "POST /api/admin/relink": {
     path: Record<never, never>;
@@ -2598,6 +2643,13 @@ export interface Routes {
     query: Record<never, never>;
     body: undefined;
     answer: Started;
+  };
+  /** The tracks of an album that are not here, by number, and by name where the release is known. */
+  "GET /api/albums/{id}/missing": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: MissingTracks;
   };
   /** Where the tracks of an album came from. */
   "GET /api/albums/{id}/provenance": {
@@ -3025,6 +3077,27 @@ export interface Routes {
     query: Record<never, never>;
     body: Approval | null;
     answer: ReviewDecided;
+  };
+  /** Takes the picture back that somebody sent for it. */
+  "DELETE /api/import/review/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Status;
+  };
+  /** The picture that somebody sent for it. */
+  "GET /api/import/review/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: undefined;
+    answer: Blob;
+  };
+  /** Keeps a picture for what waits for a decision: it becomes the album's cover when it is filed. The field `artwork` of a form, or the body itself. */
+  "PUT /api/import/review/{id}/artwork": {
+    path: { id: number };
+    query: Record<never, never>;
+    body: FormData | Blob;
+    answer: Status;
   };
   /** Files it as the body says; the same as `approve`. */
   "POST /api/import/review/{id}/manual": {
