@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { NewTarget, Notifications, Target } from "../api/coming";
+import type { NewTarget, Notifications, Target } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
 import { Badge } from "../parts/badge";

@@ -1,5 +1,7 @@
 // Tracks by disc, and by where they came from. Pure.
 
+import type { Provenance, TrackHistory } from "../api/schema";
+
 /** Discs in order, each with its tracks in theirs. */
 export function discsOf<T extends { disc_number: number }>(tracks: T[]): { disc: number; tracks: T[] }[] {
   const discs = new Map<number, T[]>();
@@ -7,23 +9,11 @@ export function discsOf<T extends { disc_number: number }>(tracks: T[]): { disc:
   return [...discs].sort(([a], [b]) => a - b).map(([disc, of]) => ({ disc, tracks: of }));
 }
 
-export interface Provenance {
-  source: string;
-  source_url?: string | null;
-  requested_by?: string | null;
-  arrived_at: string;
-  program?: string | null;
-  program_version?: string | null;
-  is_replacement: boolean;
-}
-
-export interface TrackHistory {
-  title: string;
-  history: Provenance[];
-}
+/** A track and what became of it. */
+type Told = Pick<TrackHistory, "title" | "history">;
 
 /** Tracks whose history reads the same: most albums came at once, and it is said once. */
-export function groupsOf(tracks: TrackHistory[]): { of: Provenance[]; titles: string[] }[] {
+export function groupsOf(tracks: Told[]): { of: Provenance[]; titles: string[] }[] {
   const groups = new Map<string, { of: Provenance[]; titles: string[] }>();
   for (const track of tracks) {
     // Within a minute is at once.
@@ -33,4 +23,13 @@ export function groupsOf(tracks: TrackHistory[]): { of: Provenance[]; titles: st
     groups.set(key, group);
   }
   return [...groups.values()];
+}
+
+/** Whether numbers of a disc are passed over; discs numbered in another way (101, 102, …) are left to the API. */
+export function hasGaps(tracks: { disc_number: number; track_number: number }[]): boolean {
+  return discsOf(tracks).some(({ tracks: of }) => {
+    const numbers = new Set(of.map((track) => track.track_number).filter((number) => number > 0));
+    const last = Math.max(0, ...numbers);
+    return last > numbers.size && last < 100;
+  });
 }

@@ -1,8 +1,8 @@
 // Where an album came from, track by track, and why it was taken for what it is.
 
 import { useState } from "preact/hooks";
-import { api, ask } from "../api/client";
-import type { AlbumDetail, Import } from "../api/schema";
+import { api } from "../api/client";
+import type { AlbumDetail, Import, Provenance } from "../api/schema";
 import { useResource } from "../api/store";
 import { SourceBadge } from "../parts/badge";
 import { SkeletonLines } from "../parts/empty";
@@ -10,7 +10,8 @@ import { EvidenceList } from "../parts/evidence";
 import { Icon } from "../parts/icon";
 import { moment } from "../parts/time";
 import { words } from "../words";
-import { groupsOf, type Provenance, type TrackHistory } from "./discs";
+import { textOf } from "../words/problems";
+import { groupsOf } from "./discs";
 
 export function Origin({ album }: { album: AlbumDetail }) {
   const [isOpen, setOpen] = useState(false);
@@ -51,11 +52,11 @@ export function Origin({ album }: { album: AlbumDetail }) {
 function Histories({ id }: { id: number }) {
   const found = useResource(
     `provenance ${id}`,
-    async (signal) => (await ask(`/api/albums/${id}/provenance`, { signal })) as { tracks: TrackHistory[] },
+    (signal) => api("GET /api/albums/{id}/provenance", { path: { id }, signal }),
     [`album:${id}`, "library"],
   );
   const tracks = found.data.value?.tracks;
-  if (!tracks) return found.error.value ? <p class="form-problem">{found.error.value.message}</p> : <SkeletonLines count={4} />;
+  if (!tracks) return found.error.value ? <p class="form-problem">{textOf(found.error.value)}</p> : <SkeletonLines count={4} />;
   const groups = groupsOf(tracks);
   return (
     <ul class="histories">

@@ -16,9 +16,10 @@ import { Icon } from "../parts/icon";
 import { Menu } from "../parts/menu";
 import { choosePicture, PictureDrop, restorePicture } from "../parts/picture";
 import { clock } from "../parts/time";
-import { play, playablesOf } from "../player/queue";
+import { enqueue, play, playablesOf } from "../player/queue";
 import { askToDelete } from "../trash/remove";
 import { words } from "../words";
+import { MissingTracks } from "./missing";
 import { Origin } from "./origin";
 import { AlbumSkeleton } from "./skeleton";
 import { TrackList } from "./tracks";
@@ -55,6 +56,7 @@ function Shown({ album }: { album: AlbumDetail }) {
     <article class="album-page">
       <AlbumHead album={album} />
       <TrackList album={album} />
+      <MissingTracks album={album} />
       <Origin album={album} />
     </article>
   );
@@ -97,8 +99,9 @@ function AlbumHead({ album }: { album: AlbumDetail }) {
 }
 
 function AlbumMenu({ album }: { album: AlbumDetail }) {
-  const { edits, picture } = words.value;
+  const { edits, picture, player } = words.value;
   const items = [
+    { label: player.enqueue, icon: "queue" as const, run: () => enqueue(playablesOf(album)) },
     { label: edits.album, icon: "edit" as const, run: () => editAlbum(album) },
     { label: picture.choose, icon: "image" as const, run: () => choosePicture("album", album.id) },
     { label: picture.restore, icon: "refresh" as const, run: () => void restorePicture("album", album.id) },

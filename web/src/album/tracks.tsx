@@ -9,7 +9,7 @@ import { Icon } from "../parts/icon";
 import { Menu } from "../parts/menu";
 import { qualityOf } from "../parts/quality";
 import { clock } from "../parts/time";
-import { current, play, playablesOf } from "../player/queue";
+import { current, enqueue, play, playablesOf } from "../player/queue";
 import { isPlaying, toggle } from "../player/sound";
 import { askToDelete } from "../trash/remove";
 import { words } from "../words";
@@ -77,6 +77,8 @@ function TrackRow({ track, album, hasBadge }: { track: TrackBrief; album: AlbumD
 }
 
 function TrackMenu({ track, album }: { track: TrackBrief; album: AlbumDetail }) {
+  const one = playablesOf(album).filter((playable) => playable.id === track.id);
+  const add = { label: words.value.player.enqueue, icon: "queue" as const, run: () => enqueue(one) };
   const edit = { label: words.value.edits.track, icon: "edit" as const, run: () => editTrack(track, album) };
   const remove = {
     label: words.value.delete,
@@ -85,7 +87,7 @@ function TrackMenu({ track, album }: { track: TrackBrief; album: AlbumDetail }) 
     run: () => askToDelete("track", [track.id], track.title),
   };
   return (
-    <Menu label={words.value.album.moreFor(track.title)} items={isAdmin.value ? [edit, remove] : [edit]}>
+    <Menu label={words.value.album.moreFor(track.title)} items={[...(one.length > 0 ? [add] : []), edit, ...(isAdmin.value ? [remove] : [])]}>
       <Icon name="more" />
     </Menu>
   );

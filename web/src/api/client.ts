@@ -1,12 +1,9 @@
 // The one way to the API: typed by its own document, with the session's cookie, and one shape of failure.
 
 import { addressOf } from "./address";
-import type { Coming } from "./coming";
 import { takeEarly } from "./early";
 import { asProblem, problemOf } from "./problem";
-import type { Routes as Described } from "./schema";
-
-type Routes = Described & Omit<Coming, keyof Described>;
+import type { Routes } from "./schema";
 
 export type Route = keyof Routes;
 
@@ -48,7 +45,7 @@ export async function api<R extends Route>(route: R, sent?: Sent<R>): Promise<Ro
   return (await ask(addressOf(route.slice(space + 1), path, query), init)) as Routes[R]["answer"];
 }
 
-/** A request that the document has no type for; the answer's JSON, if there is any. */
+/** A request that needs headers of its own; the answer's JSON, if there is any. */
 export async function ask(address: string, init: RequestInit): Promise<unknown> {
   let answer: Response;
   try {

@@ -9,7 +9,7 @@ import type { IconName } from "../parts/icon";
 import { forAdmins, lazy } from "../parts/lazy";
 import { SearchPage } from "../search/page";
 import type { Words } from "../words/en";
-import { waitingReviews } from "./waiting";
+import { waitingDownloads, waitingReviews } from "./waiting";
 
 /** A page that stands in the menus. `/health` and `/docs` are the API's own addresses. */
 export interface PageEntry {
@@ -29,7 +29,7 @@ export const PAGES: PageEntry[] = [
   { path: "library", word: "library", icon: "album", group: "music", isOnTabBar: true, also: ["", "album", "artist"] },
   { path: "mine", word: "mine", icon: "heart", group: "music", isOnTabBar: true },
   { path: "search", word: "search", icon: "search", group: "music", isOnTabBar: true },
-  { path: "downloads", word: "downloads", icon: "download", group: "music", isOnTabBar: true },
+  { path: "downloads", word: "downloads", icon: "download", group: "music", isOnTabBar: true, count: () => waitingDownloads.value },
   { path: "inbox", word: "inbox", icon: "inbox", group: "house", count: () => waitingReviews.value },
   { path: "activity", word: "activity", icon: "activity", group: "house" },
   { path: "exports", word: "exports", icon: "export", group: "house" },

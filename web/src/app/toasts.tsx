@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { asProblem } from "../api/problem";
 import { Icon } from "../parts/icon";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 
 export interface Toast {
   id: number;
@@ -32,7 +33,7 @@ export function say(text: string, more: Partial<Omit<Toast, "id" | "text">> = {}
 /** Says what went wrong. */
 export function sayProblem(error: unknown): void {
   const problem = asProblem(error);
-  say(problem.status === 0 ? words.value.errors.unreachable : problem.message, { kind: "bad" });
+  say(textOf(problem), { kind: "bad" });
 }
 
 function keep(toast: Toast): void {

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { AddressInfo, Download } from "../api/coming";
+import type { AddressInfo, Download } from "../api/schema";
 import type { Source } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { put, query } from "../app/router";

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { LidarrArtist } from "../api/coming";
+import type { LidarrFoundArtist } from "../api/schema";
 import { useResource } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
 import { Badge } from "../parts/badge";
@@ -32,7 +32,7 @@ export function LidarrArtists({ asked }: { asked: string }) {
   );
 }
 
-function ArtistRow({ artist }: { artist: LidarrArtist }) {
+function ArtistRow({ artist }: { artist: LidarrFoundArtist }) {
   const { downloads: said, house } = words.value;
   const [isWanted, setWanted] = useState(artist.in_lidarr ?? false);
   const want = async () => {

@@ -1,7 +1,7 @@
 // How far downloads are, as it is told live: newer than what the list says.
 
 import { signal } from "@preact/signals";
-import type { Download } from "../api/coming";
+import type { Download } from "../api/schema";
 import { spoil } from "../api/store";
 import { type News, onNews } from "../live/live";
 

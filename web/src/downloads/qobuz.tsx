@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { CatalogueAlbum, CatalogueArtist } from "../api/coming";
+import type { QobuzAlbum, QobuzArtistFacts } from "../api/schema";
 import { useResource } from "../api/store";
 import { sayProblem } from "../app/toasts";
 import { Failed, SkeletonLines } from "../parts/empty";
@@ -12,6 +12,7 @@ import { kiloHertz } from "../parts/quality";
 import { Chips, Facts, Row, Rows } from "../parts/rows";
 import { clock } from "../parts/time";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 import { queued } from "./ask";
 import { InLibrary } from "./row";
 
@@ -21,7 +22,7 @@ type Kind = "album" | "artist";
 export function QobuzSearch({ asked }: { asked: string }) {
   const { downloads: said, library } = words.value;
   const [kind, setKind] = useState<Kind>("album");
-  const [artist, setArtist] = useState<CatalogueArtist | null>(null);
+  const [artist, setArtist] = useState<QobuzArtistFacts | null>(null);
   const [quality, setQuality] = useState("4");
   return (
     <section class="catalogue">
@@ -45,7 +46,7 @@ export function QobuzSearch({ asked }: { asked: string }) {
   );
 }
 
-function Found({ asked, kind, quality, choose }: { asked: string; kind: Kind; quality: number; choose: (artist: CatalogueArtist) => void }) {
+function Found({ asked, kind, quality, choose }: { asked: string; kind: Kind; quality: number; choose: (artist: QobuzArtistFacts) => void }) {
   const { downloads: said, counts, show, house } = words.value;
   const found = useResource(`qobuz ${kind} ${asked}`, (signal) => api("GET /api/qobuz/search", { query: { q: asked, type: kind, limit: MOST }, signal }), ["library"]);
   const all = found.data.value;
@@ -71,7 +72,7 @@ function Found({ asked, kind, quality, choose }: { asked: string; kind: Kind; qu
   );
 }
 
-function OfArtist({ artist, quality }: { artist: CatalogueArtist; quality: number }) {
+function OfArtist({ artist, quality }: { artist: QobuzArtistFacts; quality: number }) {
   const { downloads: said } = words.value;
   const found = useResource(`qobuz artist ${artist.id}`, (signal) => api("GET /api/qobuz/artist/{artist}", { path: { artist: artist.id }, signal }), ["library"]);
   const all = found.data.value;
@@ -84,7 +85,7 @@ function OfArtist({ artist, quality }: { artist: CatalogueArtist; quality: numbe
   );
 }
 
-function Albums({ albums, none, quality }: { albums: CatalogueAlbum[]; none: string; quality: number }) {
+function Albums({ albums, none, quality }: { albums: QobuzAlbum[]; none: string; quality: number }) {
   const { downloads: said } = words.value;
   if (albums.length === 0) return <p class="muted">{none}</p>;
   return (
@@ -96,7 +97,7 @@ function Albums({ albums, none, quality }: { albums: CatalogueAlbum[]; none: str
   );
 }
 
-function AlbumRow({ album, quality }: { album: CatalogueAlbum; quality: number }) {
+function AlbumRow({ album, quality }: { album: QobuzAlbum; quality: number }) {
   const { downloads: said, counts, house } = words.value;
   const [isAsked, setAsked] = useState(false);
   const [isOpen, setOpen] = useState(false);
@@ -133,10 +134,10 @@ function AlbumRow({ album, quality }: { album: CatalogueAlbum; quality: number }
   );
 }
 
-function TracksOf({ album }: { album: CatalogueAlbum }) {
+function TracksOf({ album }: { album: QobuzAlbum }) {
   const found = useResource(`qobuz album ${album.id}`, (signal) => api("GET /api/qobuz/album/{album}", { path: { album: album.id }, signal }), []);
   const tracks = found.data.value?.tracks;
-  if (!tracks) return found.error.value ? <p class="row-problem">{found.error.value.message}</p> : <SkeletonLines count={4} />;
+  if (!tracks) return found.error.value ? <p class="row-problem">{textOf(found.error.value)}</p> : <SkeletonLines count={4} />;
   return (
     <ol class="output">
       {tracks.map((track) => (

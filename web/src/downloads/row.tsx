@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { Download } from "../api/coming";
+import type { Download } from "../api/schema";
 import { spoil } from "../api/store";
 import { go } from "../app/router";
 import { say, sayProblem } from "../app/toasts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Download } from "../api/coming";
+import type { Download } from "../api/schema";
 import { actsOf, addressFrom, isAddress, nameOf, wantsLossy } from "./states";
 
-const one = (more: Partial<Download>): Download => ({ id: 1, source: "url", status: "failed", progress: 0, created_at: "", ...more });
+const one = (more: Partial<Download>): Download => ({ id: 1, source: "url", status: "failed", progress: 0, confirm_lossy: false, quality: 4, user_id: 1, created_at: "", ...more });
 
 test("what can be done follows from the state, and leads nowhere that is not", () => {
   assert.deepEqual(actsOf(one({ status: "downloading" })), ["cancel"]);

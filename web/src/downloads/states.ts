@@ -1,6 +1,6 @@
 // What a download is doing, and what can be done with it. Pure.
 
-import type { Download } from "../api/coming";
+import type { Download } from "../api/schema";
 
 export type Act = "cancel" | "retry" | "dismiss" | "review" | "show";
 

@@ -7,6 +7,7 @@ import type { EditAnswer } from "../api/schema";
 import { Dialog } from "../parts/dialog";
 import { SkeletonLines } from "../parts/empty";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 import { bodyOf, changesOf, type Values } from "./form";
 import { Preview } from "./preview";
 import { type Body, save, send, type Target } from "./save";
@@ -85,7 +86,7 @@ export function EditDialog({ title, target, fields, before, onClose }: Props) {
       )}
       {problem && problem.fields.length === 0 && (
         <p class="form-problem" role="alert">
-          {problem.message}
+          {textOf(problem)}
         </p>
       )}
       <section class="preview-box" aria-label={words.value.edits.preview}>

@@ -1,36 +1,32 @@
 // The decision: as suggested, as the runner-up, or as somebody writes it; with a cover; or not at all.
 
 import { useState } from "preact/hooks";
-import { api } from "../api/client";
-import { jobEnded } from "../api/jobs";
-import type { Approval, ReviewDecided, WhenThere } from "../api/schema";
-import { spoil } from "../api/store";
+import type { Approval, WhenThere } from "../api/schema";
 import { go } from "../app/router";
-import { say, sayProblem } from "../app/toasts";
 import { Choices, FormProblem, problemOfField, TextField, useSend } from "../parts/form";
 import { Icon } from "../parts/icon";
 import { words } from "../words";
 import { type Case, titleOf } from "./case";
 import { approve, putBack, takeBack } from "./decisions";
-import type { Twin } from "./one";
+import type { Whole } from "./one";
 import { PictureField } from "./picture";
 import { RejectDialog } from "./reject";
 
 const FIELDS = ["artist", "album", "year", "when_there"];
 
-export function Decide({ one, twin }: { one: Case; twin: Twin | null }) {
-  if (one.status === "pending" || one.status === "failed") return <Open one={one} twin={twin} />;
+export function Decide({ whole }: { whole: Whole }) {
+  const { one } = whole;
+  if (one.status === "pending" || one.status === "failed") return <Open whole={whole} />;
   return <Decided one={one} />;
 }
 
-function Open({ one, twin }: { one: Case; twin: Twin | null }) {
+function Open({ whole: { one, twin, pictureSentAt } }: { whole: Whole }) {
   const { inbox: said, evidence } = words.value;
   const [artist, setArtist] = useState(one.artist);
   const [album, setAlbum] = useState(one.album);
   const [year, setYear] = useState(one.year ? String(one.year) : "");
   const [whenThere, setWhenThere] = useState<WhenThere>("ask");
   const [isRunnerUp, setRunnerUp] = useState(false);
-  const [cover, setCover] = useState<File | null>(null);
   const [isRejecting, setRejecting] = useState(false);
   const { isBusy, problem, send } = useSend();
   const edit = (set: (value: string) => void) => (value: string) => {
@@ -51,10 +47,7 @@ function Open({ one, twin }: { one: Case; twin: Twin | null }) {
   const submit = async (event: Event) => {
     event.preventDefault();
     const title = [artist, album].join(" – ");
-    const isTaken = await send(async () => {
-      const decided = await approve(one.id, title, body);
-      if (cover) void addCover(one.id, decided, cover);
-    });
+    const isTaken = await send(() => approve(one.id, title, body));
     if (isTaken) go("/inbox");
   };
   const there: [WhenThere, string, string][] = [
@@ -75,7 +68,7 @@ function Open({ one, twin }: { one: Case; twin: Twin | null }) {
         </button>
       )}
       {(twin || problem?.status === 409) && <Choices label={said.whenThere.title} value={whenThere} set={setWhenThere} options={there} />}
-      <PictureField file={cover} set={setCover} />
+      <PictureField id={one.id} sentAt={pictureSentAt} />
       <FormProblem problem={problem} fields={FIELDS} />
       <div class="form-foot">
         <button class="button primary" disabled={isBusy}>
@@ -88,19 +81,6 @@ function Open({ one, twin }: { one: Case; twin: Twin | null }) {
       {isRejecting && <RejectDialog id={one.id} title={titleOf(one)} close={() => setRejecting(false)} done={() => go("/inbox")} />}
     </form>
   );
-}
-
-/** The picture goes to the album, as soon as there is one. */
-async function addCover(id: number, decided: ReviewDecided, cover: File): Promise<void> {
-  try {
-    if (decided.pending) await jobEnded(decided.job_id);
-    const albumId = decided.album_id ?? (await api("GET /api/import/{id}", { path: { id } })).album_id;
-    if (!albumId) return say(words.value.inbox.coverLater, { kind: "bad" });
-    await api("PUT /api/albums/{id}/artwork", { path: { id: albumId }, body: cover });
-    spoil("library", `album:${albumId}`);
-  } catch (error) {
-    sayProblem(error);
-  }
 }
 
 function Decided({ one }: { one: Case }) {

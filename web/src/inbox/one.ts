@@ -33,6 +33,8 @@ export interface Whole {
   one: Case;
   files: FileOf[];
   twin: Twin | null;
+  /** When somebody sent a picture for it. */
+  pictureSentAt: string | null;
 }
 
 export function useCase(id: number) {
@@ -40,9 +42,9 @@ export function useCase(id: number) {
   return useResource<Whole>(
     `case ${id} ${isMine ? "mine" : "all"}`,
     async (signal) => {
-      if (isMine) return { one: ofImport(await api("GET /api/import/{id}", { path: { id }, signal })), files: [], twin: null };
+      if (isMine) return { one: ofImport(await api("GET /api/import/{id}", { path: { id }, signal })), files: [], twin: null, pictureSentAt: null };
       const found = await api("GET /api/import/review/{id}", { path: { id }, signal });
-      return { one: ofReview(found), files: found.files as FileOf[], twin: (found.in_library as Twin | null | undefined) ?? null };
+      return { one: ofReview(found), files: found.files as FileOf[], twin: (found.in_library as Twin | null | undefined) ?? null, pictureSentAt: found.picture_sent_at ?? null };
     },
     ["review", `import:${id}`],
   );

@@ -48,7 +48,7 @@ export function ReviewPage({ id }: { id: number }) {
           <Why of={one.evidence} />
           <Files files={files} />
         </div>
-        <Decide key={`${one.id} ${one.status}`} one={one} twin={twin} />
+        <Decide key={`${one.id} ${one.status}`} whole={whole} />
       </div>
     </article>
   );

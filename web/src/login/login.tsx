@@ -8,6 +8,7 @@ import { logIn } from "../app/session";
 import { Icon } from "../parts/icon";
 import { Mark } from "../parts/mark";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 
 export function LoginPage() {
   const { login } = words.value;
@@ -26,7 +27,7 @@ export function LoginPage() {
       await logIn(name, password);
     } catch (error) {
       const problem = asProblem(error);
-      setWrong(problem.status === 401 ? login.wrong : problem.status === 0 ? words.value.errors.unreachable : problem.message);
+      setWrong(problem.status === 401 ? login.wrong : textOf(problem));
       setBusy(false);
     }
   };

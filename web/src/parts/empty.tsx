@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import type { Problem } from "../api/problem";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 import { Icon, type IconName } from "./icon";
 
 /** Nothing is here; what to do next. */
@@ -21,7 +22,7 @@ export function Empty({ icon, title, hint, children }: { icon: IconName; title: 
 
 /** It went wrong, and can be tried again. */
 export function Failed({ problem, again }: { problem: Problem; again: () => void }) {
-  const title = problem.status === 0 ? words.value.errors.unreachable : problem.message;
+  const title = textOf(problem);
   return (
     <Empty icon="warning" title={title}>
       <button type="button" class="button" onClick={again}>

@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../api/problem";
-import { words } from "../words";
+import { textOf } from "../words/problems";
 
 /** Sends what a form holds, and knows what did not fit. */
 export function useSend() {
@@ -35,7 +35,7 @@ export function problemOfField(problem: Problem | undefined, field: string): str
 /** What is wrong that no field of the form can show. */
 export function FormProblem({ problem, fields = [] }: { problem: Problem | undefined; fields?: string[] }) {
   const isShown = problem && !problem.fields.some((one) => fields.includes(one.field.split(".")[0] ?? ""));
-  const text = problem?.status === 0 ? words.value.errors.unreachable : problem?.message;
+  const text = problem && textOf(problem);
   return (
     <p class="form-problem" role="alert">
       {isShown ? text : ""}

@@ -1,15 +1,18 @@
 // The bar at the bottom: what plays, on every page.
 
+import { useState } from "preact/hooks";
 import { Heart } from "../hearts/heart";
 import { Cover } from "../parts/cover";
 import { Icon } from "../parts/icon";
 import { clock } from "../parts/time";
 import { words } from "../words";
-import { current, hasNext, next, stop } from "./queue";
+import { QueueList } from "./list";
+import { current, hasNext, next, queue, stop } from "./queue";
 import { back, isPlaying, isPreview, isWaiting, length, seconds, seek, toggle, volume } from "./sound";
 
 export function PlayerBar() {
   const track = current.value;
+  const [isListed, setListed] = useState(false);
   if (!track) return null;
   const { player } = words.value;
   return (
@@ -65,11 +68,15 @@ export function PlayerBar() {
               }}
             />
           </label>
+          <button type="button" class="icon-button" aria-label={player.showQueue(queue.value.length)} aria-haspopup="dialog" onClick={() => setListed(true)}>
+            <Icon name="queue" size={20} />
+          </button>
           <button type="button" class="icon-button wide-only" aria-label={player.stop} onClick={stop}>
             <Icon name="close" size={18} />
           </button>
         </div>
       </div>
+      {isListed && <QueueList close={() => setListed(false)} />}
     </section>
   );
 }

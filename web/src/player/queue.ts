@@ -1,10 +1,12 @@
 // What is played and what comes next. The sound itself is in `sound.ts`.
 
-import { computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { api } from "../api/client";
 import type { AlbumDetail, Track, TrackBrief } from "../api/schema";
-import { sayProblem } from "../app/toasts";
+import { say, sayProblem } from "../app/toasts";
 import { learn } from "../hearts/hearts";
+import { words } from "../words";
+import { placeAfterTaking } from "./places";
 
 /** What the player has to know of a track, wherever it came from. */
 export interface Playable {
@@ -29,6 +31,30 @@ export function play(tracks: Playable[], from = 0): void {
   if (tracks.length === 0) return;
   queue.value = tracks;
   place.value = from;
+}
+
+/** Plays these when all before them are over; at once when nothing plays. */
+export function enqueue(tracks: Playable[]): void {
+  if (tracks.length === 0) return;
+  if (queue.peek().length === 0) return play(tracks);
+  queue.value = [...queue.peek(), ...tracks];
+  say(words.value.player.queued(tracks.length), { kind: "good" });
+}
+
+/** Goes to this place of the queue. */
+export function jump(to: number): void {
+  if (to >= 0 && to < queue.peek().length) place.value = to;
+}
+
+/** Takes one out of the queue; when it plays, the next one does. */
+export function takeOut(at: number): void {
+  const rest = queue.peek().filter((_, n) => n !== at);
+  const to = placeAfterTaking(place.peek(), at);
+  if (to >= rest.length && at === place.peek()) return stop();
+  batch(() => {
+    queue.value = rest;
+    place.value = to;
+  });
 }
 
 export function next(): boolean {

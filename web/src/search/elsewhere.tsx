@@ -2,14 +2,14 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { addressOf } from "../api/address";
-import { api, ask } from "../api/client";
-import type { Source } from "../api/schema";
+import { api } from "../api/client";
+import type { LidarrFoundArtist, QobuzAlbum, Source } from "../api/schema";
 import { useResource } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
 import { Badge } from "../parts/badge";
 import { Icon } from "../parts/icon";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 
 /** They are asked less eagerly than the library: after a longer pause, and not for a letter or two. */
 const SETTLE_MS = 900;
@@ -44,27 +44,13 @@ function Part({ source, children }: { source: Source; children: ComponentChildre
   );
 }
 
-interface CatalogueAlbum {
-  id: string;
-  title: string;
-  artist_name: string;
-  year?: string | null;
-  hires?: boolean;
-  maximum_bit_depth?: number | null;
-  maximum_sampling_rate?: number | null;
-  artwork_small?: string | null;
-  url: string;
-  in_library: boolean;
-  local_album_id?: number | null;
-}
-
 function QobuzAlbums({ asked }: { asked: string }) {
   const found = useResource(
     `qobuz ${asked}`,
-    async (signal) => (await ask(addressOf("/api/qobuz/search", {}, { q: asked, type: "album", limit: 12 }), { signal })) as { albums: CatalogueAlbum[] },
+    (signal) => api("GET /api/qobuz/search", { query: { q: asked, type: "album", limit: 12 }, signal }),
     ["library"],
   );
-  if (found.error.value) return <p class="muted small">{found.error.value.message}</p>;
+  if (found.error.value) return <p class="muted small">{textOf(found.error.value)}</p>;
   return (
     <ul class="rows">
       {found.data.value?.albums.map((album) => (
@@ -95,14 +81,13 @@ function InLibrary({ id }: { id: number | null | undefined }) {
   return id ? <a href={`/album/${id}`}>{badge}</a> : badge;
 }
 
-function Get({ album }: { album: CatalogueAlbum }) {
+function Get({ album }: { album: QobuzAlbum }) {
   const { search } = words.value;
   const [isAsked, setAsked] = useState(false);
   const get = async () => {
     setAsked(true);
     try {
-      const body = JSON.stringify({ url: album.url, search_type: "album" });
-      await ask("/api/downloads/qobuz", { method: "POST", body, headers: { "content-type": "application/json" } });
+      await api("POST /api/downloads/qobuz", { body: { url: album.url, search_type: "album" } });
       say(search.asked(album.title), { kind: "good" });
     } catch (error) {
       setAsked(false);
@@ -116,31 +101,23 @@ function Get({ album }: { album: CatalogueAlbum }) {
   );
 }
 
-interface LidarrArtist {
-  name: string;
-  mbid: string;
-  overview: string;
-  in_lidarr?: boolean;
-}
-
 function LidarrArtists({ asked }: { asked: string }) {
   const { search } = words.value;
   const found = useResource(
     `lidarr ${asked}`,
-    async (signal) => (await ask(addressOf("/api/lidarr/search", {}, { q: asked }), { signal })) as { results: LidarrArtist[] },
+    (signal) => api("GET /api/lidarr/search", { query: { q: asked }, signal }),
     ["lidarr"],
   );
-  const add = async (artist: LidarrArtist) => {
+  const add = async (artist: LidarrFoundArtist) => {
     try {
-      const body = JSON.stringify({ mbid: artist.mbid, name: artist.name });
-      await ask("/api/lidarr/artists", { method: "POST", body, headers: { "content-type": "application/json" } });
+      await api("POST /api/lidarr/artists", { body: { mbid: artist.mbid, name: artist.name } });
       say(search.added(artist.name), { kind: "good" });
       void found.refresh();
     } catch (error) {
       sayProblem(error);
     }
   };
-  if (found.error.value) return <p class="muted small">{found.error.value.message}</p>;
+  if (found.error.value) return <p class="muted small">{textOf(found.error.value)}</p>;
   return (
     <ul class="rows">
       {found.data.value?.results.slice(0, 6).map((artist) => (

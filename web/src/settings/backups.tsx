@@ -2,7 +2,6 @@
 
 import { useState } from "preact/hooks";
 import { api } from "../api/client";
-import type { BackupCopies } from "../api/coming";
 import type { BackupRun, Settings } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { say } from "../app/toasts";
@@ -41,7 +40,7 @@ function Proven() {
   if (!status) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines count={4} />;
   const { last_backup: last, last_drill: drill } = status;
   const isGood = last && last.status !== "failed" && !status.is_overdue && drill?.state !== "failed";
-  const { destinations = [], music } = status as BackupCopies;
+  const { destinations, music } = status;
   const carried = (one: { last?: { error?: string | null } | null; last_complete_at?: string | null }) =>
     [one.last_complete_at ? ago(one.last_complete_at, locale) : health.never, one.last?.error].filter(Boolean).join(" · ");
   return (

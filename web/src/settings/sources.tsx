@@ -11,7 +11,7 @@ import { Part } from "../parts/rows";
 import { SourceRows } from "../parts/sources";
 import { words } from "../words";
 import { type HiddenField, SettingsForm } from "./fields";
-import { testService } from "./test";
+import { isService, type Service, testService } from "./test";
 import { inGroup } from "./value";
 
 /** The names by which secrets are told. */
@@ -25,7 +25,6 @@ const SECRETS: Record<string, string> = {
   acoustid: "acoustid_key",
 };
 /** What is asked at once; of all others it is looked how they are. */
-const TESTED = ["lidarr", "plex", "jellyfin", "navidrome"];
 
 /** Sources whose settings have another name. */
 const SAME: Record<string, string> = { yt_dlp: "downloads", cover_art_archive: "coverart" };
@@ -61,7 +60,7 @@ export function SourcesTab({ settings }: { settings: Settings }) {
       )}
       {[...groups].map(([name, of]) => (
         <Part key={name} title={said.services[name] ?? name} tools={name === "bandcamp" && settings.bandcamp_enabled && <Purchases />}>
-          <SettingsForm settings={of} hidden={hiddenOf(name, settings)} test={() => (TESTED.includes(name) ? tested(name) : looked(name))} />
+          <SettingsForm settings={of} hidden={hiddenOf(name, settings)} test={() => (isService(name) ? tested(name) : looked(name))} />
         </Part>
       ))}
     </>
@@ -107,7 +106,7 @@ async function looked(name: string): Promise<void> {
   say(`${one.title}: ${[state, one.why ?? one.version].filter(Boolean).join(" · ")}`, { kind: one.state === "down" ? "bad" : "good" });
 }
 
-async function tested(name: string): Promise<void> {
+async function tested(name: Service): Promise<void> {
   const version = await testService(name);
   say([words.value.house.works, version].filter(Boolean).join(" · "), { kind: "good" });
   spoil("sources");

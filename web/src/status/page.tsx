@@ -1,8 +1,7 @@
 // Health: whether the house is well, what is not, and the way back.
 
 import { api, isAborted } from "../api/client";
-import type { System } from "../api/coming";
-import type { BackupStatus, Health, Integrity, LibraryHealth } from "../api/schema";
+import type { BackupStatus, Health, Integrity, LibraryHealth, System } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
 import { useSources } from "../downloads/ask";
@@ -35,6 +34,7 @@ export function StatusPage() {
         <IntegrityFigure />
         <LibraryFigure />
         <QueueFigure />
+        <NumbersFigure />
       </div>
       <DamagesPart />
       {health && health.roles.length > 0 && <UnitsPart of={health.roles} />}
@@ -232,6 +232,32 @@ function QueueFigure() {
           {said.toJobs}
         </a>
       </p>
+    </section>
+  );
+}
+
+/** How much is asked, and how fast it is answered. */
+function NumbersFigure() {
+  const { health: said, locale } = words.value;
+  const found = useResource("numbers", (signal) => api("GET /api/admin/numbers", { signal }), ["health"]);
+  useEvery(LOOK_AGAIN_MS, () => void found.refresh());
+  const of = found.data.value;
+  if (!of) return null;
+  const p95 = of.p95_ms ?? null;
+  const digits = (value: number) => value.toLocaleString(locale, { maximumFractionDigits: value < 10 ? 1 : 0 });
+  return (
+    <section class="figure">
+      <h3>
+        <span class={`lamp ${of.errors_last_hour > 0 ? "warn" : "good"}`} /> {said.numbers}
+      </h3>
+      <strong>{said.perMinute(digits(of.requests_per_minute))}</strong>
+      <Details
+        of={[
+          [said.p95, p95 === null ? "–" : `${digits(p95)} ms`],
+          [said.errorsLastHour, of.errors_last_hour],
+          [said.live, of.live_connections],
+        ]}
+      />
     </section>
   );
 }

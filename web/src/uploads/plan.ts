@@ -1,20 +1,11 @@
 // The arithmetic of uploads: which of what was begun goes on, and which piece is next. Pure.
 
-export interface Expected {
-  id: number;
-  path: string;
-  size: number;
-  offset: number;
-}
+import type { Upload, UploadFile } from "../api/schema";
 
-export interface Begun {
-  id: number;
-  name: string;
-  state: string;
-  total_bytes: number;
-  received_bytes: number;
-  files: Expected[];
-}
+/** A file of an upload, as the API tells it. */
+export type Expected = UploadFile;
+/** An upload that was begun, as far as it matters here. */
+export type Begun = Pick<Upload, "id" | "name" | "state" | "total_bytes" | "received_bytes" | "files">;
 
 export interface Local {
   path: string;

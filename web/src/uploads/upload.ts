@@ -1,12 +1,13 @@
 // Sending what was dropped, piece by piece (tus 1.0.0): a broken line is waited for, and goes on where it broke.
 
 import { signal } from "@preact/signals";
-import { ask } from "../api/client";
+import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import { spoil } from "../api/store";
 import { say, sayProblem } from "../app/toasts";
 import { backoffMs } from "../live/backoff";
 import { words } from "../words";
+import { textOf } from "../words/problems";
 import { type Begun, type Expected, fileOf, goesOn, nameOf, pieceAfter } from "./plan";
 import type { Dropped } from "./read";
 
@@ -38,14 +39,12 @@ export async function upload(dropped: Dropped[]): Promise<void> {
 }
 
 async function begin(files: { path: string; size: number }[]): Promise<Begun> {
-  const open = (await ask("/api/import/uploads", { credentials: "same-origin" })) as Begun[];
+  const open = await api("GET /api/import/uploads");
   const known = goesOn(open, files);
   if (known) return known;
-  const body = JSON.stringify({ name: nameOf(files, new Date()), files: files.map(({ path, size }) => ({ path, size })) });
-  const headers = { "content-type": "application/json" };
-  const begun = (await ask("/api/import/uploads", { method: "POST", body, headers })) as Begun & { left_out?: string[] };
-  const leftOut = begun.left_out?.length ?? 0;
-  if (leftOut > 0) say(words.value.uploads.leftOut(leftOut));
+  const body = { name: nameOf(files, new Date()) ?? null, files: files.map(({ path, size }) => ({ path, size })) };
+  const begun = await api("POST /api/import/uploads", { body });
+  if (begun.left_out.length > 0) say(words.value.uploads.leftOut(begun.left_out.length));
   return begun;
 }
 
@@ -59,7 +58,7 @@ async function run(begun: Begun, files: { path: string; size: number; file: File
   const cancel = () => {
     stop.abort();
     sending.value = sending.value.filter((one) => one.key !== key);
-    void ask(`/api/import/uploads/${begun.id}`, { method: "DELETE" }).catch(sayProblem);
+    void api("DELETE /api/import/uploads/{id}", { path: { id: begun.id } }).catch(sayProblem);
   };
   const { name, total_bytes: total, received_bytes: received } = begun;
   sending.value = [...sending.value, { key, name, sent: received, total, state: "sending", cancel }];
@@ -77,7 +76,7 @@ async function run(begun: Begun, files: { path: string; size: number; file: File
     spoil("imports");
     setTimeout(() => (sending.value = sending.value.filter((one) => one.key !== key)), 4000);
   } catch (error) {
-    if (!stop.signal.aborted) show({ state: "failed", problem: asProblem(error).message });
+    if (!stop.signal.aborted) show({ state: "failed", problem: textOf(asProblem(error)) });
   }
 }
 

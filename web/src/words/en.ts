@@ -29,6 +29,10 @@ export const en = {
     goHome: "To the library",
     broken: "This page has a fault",
     brokenHint: "Reload it; if it comes back, the journal of the browser tells more.",
+    /** Instead of the API's own sentences, where they are not in this language. */
+    sentences: {} as Record<string, string>,
+    /** The same by the code, from what the API said. */
+    codes: {} as Record<string, (said: string) => string>,
   },
   counts: {
     albums: (n: number) => count(n, "album", "albums"),
@@ -218,7 +222,6 @@ export const en = {
     coverHint: "JPEG, PNG or WebP, at most 10 MB; none: the one that came along.",
     coverUnfit: "It must be a JPEG, PNG or WebP of at most 10 MB.",
     coverChosen: "The cover that you chose",
-    coverLater: "The cover was not set: the import is not in the library yet. Set it on the album’s page.",
     whenThere: {
       title: "The library has an album there",
       ask: "Decide by quality",
@@ -551,6 +554,11 @@ export const en = {
     lossless: (pct: string) => `${pct} % lossless`,
     incomplete: (n: number) => `${n} incomplete`,
     toJobs: "To the jobs",
+    numbers: "Requests",
+    perMinute: (n: string) => `${n} per minute`,
+    p95: "95 of 100 within",
+    errorsLastHour: "Errors within an hour",
+    live: "Live connections",
     sources: "Sources",
     sourcesHint: "None of them is needed; one that is down hurts nothing else.",
     sourceStates: { ok: "works", down: "down", off: "not set up" } as Record<string, string>,
@@ -765,6 +773,16 @@ export const en = {
     gone: "This album is not in the library",
     goneHint: "It was deleted or merged with another; the trash may still hold it.",
   },
+  missing: {
+    title: "Missing",
+    track: (n: number) => `Track ${n}`,
+    disc: (disc: string) => `${disc}, all of it`,
+    unnamed: (n: number) => `${count(n, "more track", "more tracks")}, of which nothing is known`,
+    fill: "Fill gaps",
+    asking: "The sources are being asked",
+    asked: (title: string) => `What ${title} is missing is on its way`,
+    nobody: "No source has it whole.",
+  },
   artist: {
     gone: "This artist is not in the library",
     delete: "Delete artist and all albums",
@@ -797,6 +815,11 @@ export const en = {
     position: "Position",
     preview: "preview",
     cannot: (title: string) => `${title} cannot be played here`,
+    queue: "Queue",
+    showQueue: (n: number) => `Queue, ${count(n, "track", "tracks")}`,
+    enqueue: "Add to queue",
+    queued: (n: number) => `${count(n, "track", "tracks")} added to the queue`,
+    takeOut: (title: string) => `Take ${title} out of the queue`,
   },
   edits: {
     album: "Edit album",
