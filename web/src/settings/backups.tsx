@@ -40,13 +40,15 @@ function Proven() {
   if (!status) return found.error.value ? <Failed problem={found.error.value} again={() => void found.refresh()} /> : <SkeletonLines count={4} />;
   const { last_backup: last, last_drill: drill } = status;
   const isGood = last && last.status !== "failed" && !status.is_overdue && drill?.state !== "failed";
+  // A young house has proven nothing yet, and nothing is wrong with it.
+  const kind = !isGood ? "warn" : status.last_proven_restore ? "good" : "plain";
   const { destinations, music } = status;
   const carried = (one: { last?: { error?: string | null } | null; last_complete_at?: string | null }) =>
     [one.last_complete_at ? ago(one.last_complete_at, locale) : health.never, one.last?.error].filter(Boolean).join(" · ");
   return (
     <>
-      <div class={`banner ${isGood ? "good" : "warn"}`} role="status">
-        <Icon name={isGood ? "check" : "warning"} size={32} />
+      <div class={`banner ${kind}`} role="status">
+        <Icon name={kind === "good" ? "check" : kind === "plain" ? "health" : "warning"} size={32} />
         <div>
           <h2>{status.last_proven_restore ? health.proven(ago(status.last_proven_restore, locale)) : health.neverProven}</h2>
           <p>{said.provenHint}</p>
