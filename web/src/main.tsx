@@ -1,10 +1,10 @@
 // The beginning: who is it, and which page.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { Component, type ComponentChildren, render } from "preact";
 import { useEffect } from "preact/hooks";
 import { asProblem, type Problem } from "./api/problem";
-import { whenIdle } from "./app/idle";
+import { isCalm, whenIdle } from "./app/idle";
 import { DRAWN } from "./app/pages";
 import { path, section, startRouter } from "./app/router";
 import { lookWho, me } from "./app/session";
@@ -91,7 +91,9 @@ startWords();
 startRouter();
 startEffects();
 startPlayer();
-whenIdle(startWaiting);
+effect(() => {
+  if (isCalm.value) whenIdle(startWaiting);
+});
 void look();
 render(<App />, document.getElementById("app") as HTMLElement);
 if ("serviceWorker" in navigator && isSecureContext) {

@@ -2,14 +2,19 @@
 
 import { signal } from "@preact/signals";
 
-/** The first page stands: what it was drawn without for the moment is drawn too. */
+/** The first covers are seen: what the page was drawn without for the moment is drawn too. */
 export const isCalm = signal(false);
-/** When nothing says so before. */
+/** Where there are no covers. */
 const CALM_AFTER_MS = 1500;
-setTimeout(() => becomeCalm(), CALM_AFTER_MS);
+setTimeout(becomeCalm, CALM_AFTER_MS);
 
-export function becomeCalm(): void {
+function becomeCalm(): void {
   isCalm.value = true;
+}
+
+/** A cover has come; once it is painted there is time for the rest. */
+export function coverCame(): void {
+  if (!isCalm.peek()) requestAnimationFrame(() => whenIdle(becomeCalm));
 }
 
 /** At the latest then, however busy the page is. */

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { addressOf } from "../api/address";
+import { coverCame } from "../app/idle";
 
 export interface CoverOf {
   thing: "album" | "artist";
@@ -35,6 +36,7 @@ export function Cover({ of, pixels, isEager = false }: { of: CoverOf; pixels: nu
           fetchpriority={isEager ? "high" : "auto"}
           decoding="async"
           draggable={false}
+          onLoad={coverCame}
           onError={() => setBroken(key)}
         />
       ) : (

@@ -5,7 +5,7 @@ import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { LongList } from "../api/list";
-import { becomeCalm, isCalm, whenIdle } from "../app/idle";
+import { isCalm } from "../app/idle";
 import { type Shape, shapeOf, stepOf, windowOf } from "./grid";
 
 /** For what stands beside a grid: where it is, and the way to another place. */
@@ -49,7 +49,6 @@ export function VirtualGrid<T>({ list, label, least, below, cell, handle }: Prop
   const total = known ?? (list.error.value ? 0 : SHAPE_ROWS * shape.columns);
   const isKnown = known !== undefined;
   const overscan = isCalm.value ? OVERSCAN_ROWS : 0;
-  useEffect(() => (isKnown ? whenIdle(becomeCalm) : undefined), [isKnown]);
   // Read, so that an answer draws the grid again.
   void list.version.value;
 
