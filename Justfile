@@ -262,6 +262,7 @@ test-machine *NAME: build web
 
 # Take a picture of each page (light, dark; desktop, phone) into DIR
 screenshots DIR: build web
+    [ -n "$(fc-list :lang=ja)" ] || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends fonts-noto-cjk </dev/null >/dev/null
     BARBOSSA_SCREENSHOTS={{ quote(absolute_path(DIR)) }} {{ python_with_browser }} -m pytest -p no:cacheprovider tests/machine/test_pages.py -k "barriers"
 
 # Measure how soon the library is painted on a machine of a quarter of this one's speed, and what that takes
