@@ -48,7 +48,7 @@ const GROUPS: [string, RegExp][] = [
   ["sources", /^(qobuz|lidarr|plex|jellyfin|navidrome|bandcamp|musicbrainz|acoustid|torrentleech|coverart|lrclib|covers|players)\./],
   ["backups", /^backup/],
   ["notifications", /^(notifications|mail|smtp|messages)\./],
-  ["music", /^(imports|downloads|trash|integrity|enrichment|exports|hearts|library)\./],
+  ["music", /^(imports|downloads|uploads|trash|integrity|enrichment|exports|hearts|library)\./],
 ];
 
 /** On which page of the settings it stands. */

@@ -725,6 +725,8 @@ export const de: Words = {
       "downloads.quota_gib": "GiB einer Person in 30 Tagen; 0: beliebig viel",
       "downloads.keep_free_gib": "GiB, die auf der Platte frei bleiben",
       "downloads.deadline_hours": "Stunden, bis ein Download aufgegeben wird",
+      "uploads.quota_gib": "GiB an Uploads, die unterwegs sind",
+      "uploads.keep_hours": "Stunden, bis ein Upload vergessen wird",
       "jobs.keep_days": "Tage, die Aufträge aufbewahrt werden",
       "trash.keep_days": "Tage im Papierkorb",
       "integrity.period_days": "Tage, in denen alles einmal neu gelesen wird",

@@ -693,6 +693,8 @@ export const en = {
       "downloads.quota_gib": "GiB a month of a person",
       "downloads.keep_free_gib": "GiB that stay free",
       "downloads.deadline_hours": "Hours until a download is given up",
+      "uploads.quota_gib": "GiB of uploads on their way",
+      "uploads.keep_hours": "Hours until an upload is forgotten",
       "jobs.keep_days": "Days that jobs are kept",
       "trash.keep_days": "Days in the trash",
       "integrity.period_days": "Days for reading everything",
