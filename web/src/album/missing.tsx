@@ -10,6 +10,7 @@ import { say, sayProblem } from "../app/toasts";
 import { Icon } from "../parts/icon";
 import { clock } from "../parts/time";
 import { words } from "../words";
+import { said as asSaid } from "../words/problems";
 import { hasGaps } from "./discs";
 
 export function MissingTracks({ album }: { album: AlbumDetail }) {
@@ -68,7 +69,7 @@ function FillGaps({ album }: { album: AlbumDetail }) {
       else if (state === "running") say(said.asking);
       else {
         const why = (await api("GET /api/jobs/{id}", { path: { id: job } })).error ?? said.nobody;
-        say(words.value.errors.sentences[why] ?? why, { kind: "bad" });
+        say(asSaid(why), { kind: "bad" });
       }
     } catch (error) {
       sayProblem(error);

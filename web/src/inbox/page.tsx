@@ -14,6 +14,7 @@ import { Chips, Facts, Row, Rows } from "../parts/rows";
 import { ago, bytes } from "../parts/time";
 import { ChooseFiles } from "../uploads/add";
 import { words } from "../words";
+import { said as asSaid } from "../words/problems";
 import { type Case, folderOf, ofImport, ofReview, titleOf } from "./case";
 import { Confidence } from "./confidence";
 import { ReviewPage } from "./review";
@@ -110,7 +111,7 @@ function CaseRow({ one }: { one: Case }) {
         </a>
       }
     >
-      {one.reason && <p class="row-below">{one.reason}</p>}
+      {one.reason && <p class="row-below">{asSaid(one.reason)}</p>}
     </Row>
   );
 }
@@ -142,7 +143,7 @@ function Arriving() {
           }
           below={<Facts of={[counts.files(one.files), bytes(one.size, locale), ago(one.changed_at, locale)]} />}
         >
-          <p class="row-below">{one.reason}</p>
+          <p class="row-below">{asSaid(one.reason)}</p>
         </Row>
       ))}
     </Rows>

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { sayProblem } from "../app/toasts";
 import { Failed, SkeletonLines } from "../parts/empty";
 import { words } from "../words";
+import { said as asSaid } from "../words/problems";
 import { titleOf } from "./case";
 import { Confidence } from "./confidence";
 import { approve } from "./decisions";
@@ -34,7 +35,7 @@ export function QuickReview({ id, done }: { id: number; done: () => void }) {
       <p dir="auto">
         {said.takenFor(title)} {one.year ? `(${one.year})` : ""} <Confidence of={one.confidence} />
       </p>
-      {one.reason && <p class="row-below">{one.reason}</p>}
+      {one.reason && <p class="row-below">{asSaid(one.reason)}</p>}
       <div class="form-foot">
         <button type="button" class="button small primary" disabled={isBusy || !one.artist || !one.album} onClick={() => void yes()}>
           {said.approve}

@@ -7,6 +7,7 @@ import { Icon } from "../parts/icon";
 import { Facts } from "../parts/rows";
 import { ago } from "../parts/time";
 import { words } from "../words";
+import { said as asSaid } from "../words/problems";
 import { titleOf } from "./case";
 import { Beside, Compare, Files, Why } from "./compare";
 import { Confidence } from "./confidence";
@@ -36,7 +37,7 @@ export function ReviewPage({ id }: { id: number }) {
           <SourceBadge source={one.source} />
           <Confidence of={one.confidence} />
         </p>
-        {one.reason && <p class="review-reason">{one.reason}</p>}
+        {one.reason && <p class="review-reason">{asSaid(one.reason)}</p>}
         <p class="muted small">
           <Facts of={[one.tracks !== null && counts.tracks(one.tracks), ago(one.createdAt, locale), <code key="path">{one.path}</code>]} />
         </p>

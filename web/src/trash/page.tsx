@@ -17,6 +17,7 @@ import { usePages } from "../parts/pages";
 import { Chips, Facts, More, Row, Rows } from "../parts/rows";
 import { ago, bytes } from "../parts/time";
 import { words } from "../words";
+import { said as asSaid } from "../words/problems";
 import { TrashFiles } from "./files";
 
 const KINDS = ["", "deleted", "replaced", "duplicate"] as const;
@@ -165,7 +166,7 @@ function TrashRow({ item }: { item: TrashItem }) {
         )
       }
     >
-      {item.reason && <p class="row-below">{item.reason}</p>}
+      {item.reason && <p class="row-below">{asSaid(item.reason)}</p>}
       {!isKept && <p class="row-below">{said.states[item.state] ?? item.state}</p>}
       {isOpen && <TrashFiles id={item.id} />}
     </Row>

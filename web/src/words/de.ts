@@ -42,6 +42,10 @@ export const de: Words = {
       "Track not found": "Diesen Titel gibt es hier nicht.",
       "The picture must be a JPEG, PNG or WebP file.": "Das Bild muss eine JPEG-, PNG- oder WebP-Datei sein.",
       "The picture is larger than 10 MB.": "Das Bild ist größer als 10 MB.",
+      "neither tags nor names say which album it is": "weder Tags noch Namen sagen, welches Album es ist",
+      "neither tags nor names say which artist it is by": "weder Tags noch Namen sagen, von wem es ist",
+      "the album was deleted": "das Album wurde gelöscht",
+      "the track was deleted": "der Titel wurde gelöscht",
       "No source has it whole.": "Keine Quelle hat es vollständig.",
     },
     codes: {

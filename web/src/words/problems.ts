@@ -3,6 +3,11 @@
 import type { Problem } from "../api/problem";
 import { words } from ".";
 
+/** A sentence of the API's as the catalogue has it; else as it is. */
+export function said(sentence: string): string {
+  return words.value.errors.sentences[sentence] ?? sentence;
+}
+
 /** The sentence that stands for this code or this sentence in the catalogue; else the API's own. */
 export function textOf(problem: Problem): string {
   const { errors } = words.value;
