@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -61,6 +62,12 @@ pub struct Import {
     pub runner_up: Option<RunnerUp>,
     /// Where its files come from, when they were fetched.
     pub origin: Option<Origin>,
+    /// Where the files are, or are about to be.
+    pub heads_for: Option<String>,
+    /// Why it waits.
+    pub reason: Option<String>,
+    /// When the row was written last.
+    pub updated_at: Timestamp,
 }
 
 /// Where fetched files come from (`download_origin` in the schema).
@@ -79,7 +86,8 @@ pub struct Origin {
 }
 
 const FIND: &str =
-    "select id, source_path, source, requested_by, state, plan, album_id, approval, runner_up, origin from import
+    "select id, source_path, source, requested_by, state, plan, album_id, approval, runner_up, origin, path, reason,
+        updated_at from import
     where source_path = $1 and is_on_its_way";
 // Of a fetched folder is known who asked for it, whoever has found it.
 const BEGIN: &str =
@@ -88,6 +96,8 @@ const BEGIN: &str =
     on conflict (source_path) where is_on_its_way do nothing";
 const WAIT: &str =
     "update import set reason = $2, updated_at = now() where id = $1 and reason is distinct from $2";
+const WILL_BE: &str = "update import set path = $2, reason = coalesce($3, reason), updated_at = now()
+    where id = $1 and state = 'waiting'";
 const FORGET: &str = "delete from import where id = $1 and state = 'waiting' and approval is null";
 const PLAN: &str = "update import set state = 'planned', plan = $2, evidence = $3, confidence = $4, suggested_artist = $5,
         suggested_album = $6, suggested_year = $7, track_count = $8, quality = $9, release = $10, runner_up = $11,
@@ -141,6 +151,14 @@ impl Import {
     /// Says why it waits; whether that is new.
     pub async fn waits(&self, client: &impl Sql, reason: &str) -> Result<bool> {
         Ok(client.run(WAIT, &[&self.id, &reason]).await? > 0)
+    }
+
+    /// Says where the files are about to be, and why, before they are.
+    pub async fn will_be(&mut self, client: &impl Sql, path: &str, reason: Option<&str>) -> Result<()> {
+        client.run(WILL_BE, &[&self.id, &path, &reason]).await?;
+        self.heads_for = Some(path.to_owned());
+        self.reason = reason.map(str::to_owned).or(self.reason.take());
+        Ok(())
     }
 
     /// Why it is held, if it is.
@@ -295,6 +313,9 @@ impl TryFrom<Row> for Import {
             state: State::of(row.get("state")),
             plan,
             album_id: row.get("album_id"),
+            heads_for: row.get("path"),
+            reason: row.get("reason"),
+            updated_at: row.get("updated_at"),
             runner_up: row.get::<_, Option<Value>>("runner_up").and_then(|r| serde_json::from_value(r).ok()),
             origin: row.get::<_, Option<Value>>("origin").and_then(|o| serde_json::from_value(o).ok()),
             verdict: verdict.map(serde_json::from_value).transpose().map_err(anyhow::Error::from)?,

@@ -69,7 +69,7 @@ impl Job for ImportRelease {
 const AWAY: Duration = Duration::from_secs(30);
 
 /// What became of the folder before anything was moved.
-enum Prepared {
+pub(super) enum Prepared {
     /// The plan is in the row.
     Planned,
     /// Later; why.
@@ -78,9 +78,11 @@ enum Prepared {
     Never(String),
     /// Its releases are imports of their own.
     Several(Vec<String>),
+    /// It is set aside, and its row says why.
+    Rejected,
 }
 
-fn not_yet(reason: impl Into<String>, look_after: Duration) -> Prepared {
+pub(super) fn not_yet(reason: impl Into<String>, look_after: Duration) -> Prepared {
     Prepared::NotYet { reason: reason.into(), look_after }
 }
 
@@ -93,7 +95,7 @@ impl ImportRelease {
             None if inbox::is_set_aside(&self.path) => {
                 return Ok(Outcome::Cancel("nobody has decided yet what to do with it".into()));
             }
-            None if !self.dir(context).is_dir() => return Ok(Outcome::Cancel("the folder is gone".into())),
+            None if !self.is_there(context) => return Ok(Outcome::Cancel("the folder is gone".into())),
             None => Import::begin(&client, &self.path, &self.source, self.requested_by, context.id).await?,
         };
         loop {
@@ -139,6 +141,9 @@ impl ImportRelease {
                 import.forget(client).await?;
                 Ok(Some(Outcome::Cancel(reason)))
             }
+            Prepared::Rejected => {
+                Ok(Some(Outcome::Done(json!({"import_id": import.id, "state": "rejected"}))))
+            }
             Prepared::Several(paths) => {
                 import.forget(client).await?;
                 Ok(Some(Outcome::Done(json!({"releases": paths}))))
@@ -146,11 +151,23 @@ impl ImportRelease {
         }
     }
 
+    fn is_there(&self, context: &Context) -> bool {
+        let dir = self.dir(context);
+        dir.is_dir() || inbox::is_archive(&self.path) && dir.is_file()
+    }
+
     // -- stations one to four
 
     async fn prepare(&self, context: &Context, client: &mut Client, import: &mut Import) -> Result<Prepared> {
+        let is_archive = inbox::is_archive(&self.path) && !self.dir(context).is_dir();
+        if is_archive && let Some(done) = self.finish_unpacking(context, client, import).await? {
+            return Ok(done);
+        }
         if let Some(reason) = import.held(client).await? {
             return Ok(not_yet(reason, SOON));
+        }
+        if is_archive {
+            return self.unpack(context, client, import).await;
         }
         let (dir, quiet) = (self.dir(context), inbox::quiet(&context.app));
         let looked = blocking(move || settle::look(&dir, quiet)).await?;

@@ -29,7 +29,8 @@ const SOURCES: &[&str] = &["qobuz", "lidarr", "bandcamp", "youtube", "soundcloud
 /// Something that has arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
-    /// Relative to MUSIC_PATH, as `files::path_to_text` writes it; `import/pending` itself for loose files.
+    /// Relative to MUSIC_PATH, as `files::path_to_text` writes it: a folder, or a zip of the inbox; `import/pending` itself
+    /// for loose files.
     pub path: String,
     /// `import`, `qobuz`, …
     pub source: &'static str,
@@ -67,6 +68,20 @@ pub fn is_importable(path: &str) -> bool {
 /// Whether a path is a folder that an import was set aside to: taken in only where a person has said so.
 pub fn is_set_aside(path: &str) -> bool {
     is_plain(path) && [REVIEW, REJECTED, TRASH].iter().any(|room| is_in(path, room))
+}
+
+/// Whether this is the path of a zip directly in the inbox, which is taken apart into a folder. A folder may have such a
+/// name, too.
+pub fn is_archive(path: &str) -> bool {
+    let name = path.strip_prefix(PENDING).and_then(|rest| rest.strip_prefix('/'));
+    name.is_some_and(|name| !name.contains('/') && is_archive_name(name))
+}
+
+fn is_archive_name(name: &str) -> bool {
+    let stem = name.len().checked_sub(4).and_then(|at| name.split_at_checked(at));
+    stem.is_some_and(|(stem, ending)| {
+        !stem.is_empty() && !stem.starts_with('.') && ending.eq_ignore_ascii_case(".zip")
+    })
 }
 
 fn is_plain(path: &str) -> bool {
@@ -128,13 +143,28 @@ pub fn look_at_loose(music: &Path, quiet: Duration, now: SystemTime) -> Option<A
     has_audio.then(|| arrival(music, &room, rest, &files, changed))
 }
 
-/// The files directly in the inbox, as they are seen now.
+/// Zips that lie in the inbox: each is something of its own.
+pub fn look_at_archives(music: &Path, quiet: Duration, now: SystemTime) -> Vec<Arrival> {
+    let room = music.join(PENDING);
+    let found = Tree::shallow(&room).unwrap_or_default().files;
+    let archives = found.iter().filter(|file| is_archive_name(&file.relative.to_string_lossy()));
+    archives
+        .map(|file| {
+            let archive = tree::Entry { kind: tree::Kind::Archive, ..file.clone() };
+            let rest = settle::judge([&archive], None, quiet, now);
+            arrival(music, &room.join(&file.relative), rest, &[file], Some(file.changed))
+        })
+        .collect()
+}
+
+/// The files directly in the inbox, as they are seen now; zips left out.
 pub fn loose_files(room: &Path) -> io::Result<Vec<tree::Entry>> {
     let found = Tree::shallow(room)?;
     Ok(found
         .files
         .into_iter()
         .filter(|f| !tree::is_hidden(&f.relative) || f.kind == tree::Kind::Unfinished)
+        .filter(|f| !is_archive_name(&f.relative.to_string_lossy()))
         .collect())
 }
 
@@ -163,6 +193,7 @@ pub fn look(app: &App) -> Vec<Arrival> {
     let folders = rooms(music).into_iter().flat_map(|room| folders_in(&room).unwrap_or_default());
     let mut arrivals: Vec<Arrival> = folders.flat_map(|folder| look_at(music, &folder, quiet, now)).collect();
     arrivals.extend(look_at_loose(music, quiet, now));
+    arrivals.extend(look_at_archives(music, quiet, now));
     arrivals
 }
 
@@ -200,6 +231,45 @@ mod tests {
         ] {
             assert!(!is_importable(path) && !is_set_aside(path), "{path}");
         }
+    }
+
+    #[test]
+    fn a_zip_directly_in_the_inbox_is_an_archive() {
+        for path in ["import/pending/Kino - Noch.zip", "import/pending/x.ZIP"] {
+            assert!(is_archive(path) && is_importable(path), "{path}");
+        }
+        for path in [
+            "import/pending/Album/bonus.zip",
+            "import/pending/.hidden.zip",
+            "import/pending/.zip",
+            "import/pending/x.zip.part",
+            "import/pending/x.rar",
+            "import/pending/ж",
+            "downloads/url/x.zip",
+            "import/review/x.zip",
+        ] {
+            assert!(!is_archive(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn each_zip_waits_for_itself_and_holds_up_no_loose_file() {
+        let music = tempfile::tempdir().unwrap();
+        let room = music.path().join(PENDING);
+        std::fs::create_dir_all(&room).unwrap();
+        for file in ["a.zip", "song.mp3", "b.txt"] {
+            std::fs::write(room.join(file), "x").unwrap();
+        }
+        let (quiet, later) = (Duration::from_secs(3), SystemTime::now() + Duration::from_secs(60));
+        let seen = look_at_archives(music.path(), quiet, later);
+        assert!(
+            matches!(&seen[..], [Arrival { path, rest: Rest::Settled(_), .. }] if path == "import/pending/a.zip")
+        );
+        assert!(matches!(
+            look_at_archives(music.path(), quiet, SystemTime::now())[0].rest,
+            Rest::Wait { .. }
+        ));
+        assert_eq!(loose_files(&room).unwrap().len(), 2);
     }
 
     #[test]

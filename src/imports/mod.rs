@@ -42,6 +42,7 @@ mod stops;
 mod sweep;
 mod tree;
 mod undo;
+mod unpack;
 mod verdict;
 mod watch;
 

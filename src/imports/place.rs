@@ -425,7 +425,7 @@ fn is_equal(kept: &Path, step: &Step, from: &Path) -> Result<bool> {
 }
 
 /// The reason, beside the files that it is about: whole under a name of ours, which a second run finds, then its own.
-fn write_note(folder: &Path, reason: &str) -> Result<()> {
+pub fn write_note(folder: &Path, reason: &str) -> Result<()> {
     let (path, part) = (folder.join(inbox::REASON), folder.join(".writing-reason"));
     files::remove_file_if_there(&part).during("removing", &part)?;
     if path.exists() {

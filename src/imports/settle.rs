@@ -42,7 +42,7 @@ pub fn judge<'a>(
         // A modification time that lies ahead was set by a program, not by the clock.
         let modified = Some(file.modified).filter(|at| *at <= now);
         newest = newest.max(Some(file.changed)).max(modified);
-        has_audio |= file.kind == Kind::Audio;
+        has_audio |= matches!(file.kind, Kind::Audio | Kind::Archive);
         if file.kind == Kind::Unfinished {
             unfinished = Some(&file.relative);
         }
@@ -98,6 +98,25 @@ pub fn look(dir: &Path, quiet: Duration) -> std::io::Result<(Tree, Rest)> {
         }
         rest => Ok((tree, rest)),
     }
+}
+
+/// Looks at one zip of the inbox, and where the clocks differ twice. Blocks for as long as `quiet`.
+pub fn look_at_archive(path: &Path, quiet: Duration) -> std::io::Result<(Entry, Rest)> {
+    let archive = Entry::of_archive(path)?;
+    let rest = match judge([&archive], None, quiet, SystemTime::now()) {
+        Rest::ClockAhead => {
+            std::thread::sleep(quiet);
+            match Entry::of_archive(path)? == archive {
+                true => Rest::Settled(quiet),
+                false => Rest::Wait { reason: "it is still being copied".into(), look_after: quiet },
+            }
+        }
+        Rest::Settled(_) if crate::files::is_being_written(path) == Some(true) => {
+            Rest::Wait { reason: "it is being written".into(), look_after: quiet.max(Duration::from_secs(1)) }
+        }
+        rest => rest,
+    };
+    Ok((archive, rest))
 }
 
 fn name_of(path: &Path) -> String {

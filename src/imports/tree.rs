@@ -15,6 +15,8 @@ use crate::audio;
 pub enum Kind {
     /// By its ending.
     Audio,
+    /// A zip directly in the inbox: an album that is packed.
+    Archive,
     /// Anything that is kept with an album: covers, logs, booklets.
     Other,
     /// A copy that is not finished: `.part`, `.tmp`, rsync's `.name.Xa81Qz`, …
@@ -36,6 +38,22 @@ pub struct Entry {
     pub modified: SystemTime,
     /// When anything of it changed: content, name, rights. Cannot be set back by a copying program.
     pub changed: SystemTime,
+}
+
+impl Entry {
+    /// A zip in the inbox, as it is now; its path is only its name.
+    ///
+    /// # Errors
+    /// When it cannot be seen, or is no regular file.
+    pub fn of_archive(path: &Path) -> io::Result<Self> {
+        let found = path.symlink_metadata()?;
+        if !found.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let relative = PathBuf::from(path.file_name().unwrap_or_default());
+        let (modified, changed) = (found.modified()?, changed(&found));
+        Ok(Self { relative, kind: Kind::Archive, size_bytes: found.len(), modified, changed })
+    }
 }
 
 /// Everything beneath a folder at one moment.

@@ -15,7 +15,7 @@ use super::ears::Ears;
 use super::inbox::{self, Arrival, PENDING};
 use super::settle::Rest;
 use super::sweep::enqueue_settled;
-use super::{import, require_library, sweep};
+use super::{import, require_library, sweep, tree};
 use crate::app::App;
 use crate::error::Result;
 use crate::files::{FileSystem, filesystem_kind, path_to_text};
@@ -264,7 +264,11 @@ impl Watch {
             let mut parts = inside.components();
             let first = parts.next()?;
             let folder = pending.join(first);
-            let is_file = parts.next().is_none() && !folder.is_dir() && !self.folders.contains_key(&folder);
+            let is_folder = folder.is_dir();
+            if is_folder && tree::is_hidden(&folder) {
+                return None;
+            }
+            let is_file = parts.next().is_none() && !is_folder && !self.folders.contains_key(&folder);
             return Some(if is_file { pending } else { folder });
         }
         let mut parts = path.strip_prefix(&downloads).ok()?.components();
@@ -295,7 +299,8 @@ async fn hear(ears: &mut Option<Ears>, dirty: &mut HashSet<PathBuf>) {
 fn look_at(app: &App, folder: PathBuf, writers: &[PathBuf]) -> (PathBuf, Vec<Arrival>) {
     let (music, quiet, now) = (app.music(), inbox::quiet(app), SystemTime::now());
     let mut arrivals = if folder == music.join(PENDING) {
-        inbox::look_at_loose(music, quiet, now).into_iter().collect()
+        let loose = inbox::look_at_loose(music, quiet, now);
+        loose.into_iter().chain(inbox::look_at_archives(music, quiet, now)).collect()
     } else {
         inbox::look_at(music, &folder, quiet, now)
     };

@@ -7,6 +7,7 @@ mod harness;
 mod access;
 mod adopt;
 mod artwork;
+mod archives;
 mod arrivals;
 mod auth;
 mod backup;

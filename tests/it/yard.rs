@@ -197,6 +197,11 @@ impl Yard {
 
 /// One attempt of a fresh worker at any job.
 pub async fn attempt<J: Job>(app: &App, job: J) -> Result<Outcome> {
+    attempt_until(CancellationToken::new(), app, job).await
+}
+
+/// The same by a worker that may be told to stop.
+pub async fn attempt_until<J: Job>(stop: CancellationToken, app: &App, job: J) -> Result<Outcome> {
     const LEASE: &str = "insert into job (queue, kind, state, attempt, lease_token, lease_expires_at)
         values ('imports', $1, 'running', 1, gen_random_uuid(), now() + interval '1 hour')
         returning id, lease_token";
@@ -208,7 +213,7 @@ pub async fn attempt<J: Job>(app: &App, job: J) -> Result<Outcome> {
         id: row.get(0),
         attempt: 1,
         lease: row.get(1),
-        stop: CancellationToken::new(),
+        stop,
         request_id: None,
         progress: tokio::sync::watch::channel(None).0,
     };
@@ -223,10 +228,12 @@ pub fn without_numbers(path: &str) -> String {
 pub fn copy_tree(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.unwrap();
-        let to: PathBuf = to.join(entry.path().strip_prefix(from).unwrap());
+        let inside = entry.path().strip_prefix(from).unwrap();
+        let to = if inside.as_os_str().is_empty() { to.to_owned() } else { to.join(inside) };
         if entry.file_type().is_dir() {
             std::fs::create_dir_all(to).unwrap();
         } else {
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::copy(entry.path(), to).unwrap();
         }
     }

@@ -1,6 +1,7 @@
 """Music goes in and comes out: dropped folders are filed once they are whole, are found, heard, seen, and given to a member."""
 
 import hashlib
+import shutil
 import time
 from pathlib import Path
 
@@ -181,6 +182,17 @@ def test_an_album_is_not_filed_while_its_copying_has_stalled_within_a_file(machi
         time.sleep(0.1)
     listed = client.wait_for_album(album.title, FILED_WITHIN_SECONDS)
     assert listed["available_tracks"] == album.track_count
+
+
+def test_a_zip_that_a_member_drops_is_filed_as_its_album(machine, copied, client, tmp_path):
+    album = music.Album("Bartholomew Roberts", "Royal Fortune", 1720, "flac16", (("One", "Two"),))
+    folder = album.make(tmp_path)
+    packed = shutil.make_archive(str(tmp_path / folder.name), "zip", folder)
+    machine.put(Path(packed), f"/srv/music/{folder.name}.zip")
+    machine.sh(f"cp '/srv/music/{folder.name}.zip' {PENDING_DIR}/", user="mate")
+    assert client.wait_for_album(album.title, 30)["available_tracks"] == album.track_count
+    names = machine.sh(f"ls '{MUSIC_DIR}/artists/{album.artist}/{album.title} ({album.year})'").split("\n")
+    assert [name for name in names if name] == ["01 - One.flac", "02 - Two.flac", "cover.jpg"]
 
 
 def test_the_inbox_is_empty_at_the_end(machine, copied):
