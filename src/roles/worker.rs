@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::{Play, music, play, rooms};
 use crate::app::App;
 use crate::config::Settings;
-use crate::jobs::{Queue, Worker};
+use crate::jobs::{self, Queue, Worker};
 use crate::lifecycle::Life;
+use crate::sources::LookAtSources;
 
 /// What a running job gets to reach a safe place, and what handing back may take after that.
 const HAND_BACK: Duration = Duration::from_secs(15);
@@ -40,9 +41,20 @@ async fn live(app: &App, life: &Life, queues: &[Queue], patience: Duration) {
     let keeps_music = queues.contains(&Queue::Imports);
     while let Some(library) = music::wait_for(app, life, keeps_music).await {
         life.ready();
+        if queues.contains(&Queue::Network) {
+            look_at_sources(app).await;
+        }
         let concurrency = app.settings.worker.concurrency;
         let worker = Worker::new(app.clone(), rooms::jobs(), queues, concurrency).with_drain(patience);
         work(app, life, &worker, library).await;
+    }
+}
+
+/// How the sources are is known as soon as somebody can look, and not only when the schedule says so.
+async fn look_at_sources(app: &App) {
+    let asked = async { jobs::enqueue(&app.db.get().await?, &LookAtSources {}).await };
+    if let Err(error) = asked.await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the sources are looked at later");
     }
 }
 

@@ -271,6 +271,11 @@ async fn the_worker_tells_what_it_does() {
         town.value::<i64>("select count(*) from heartbeat where role = 'fetch'").await == 1
     })
     .await;
+    // How the sources are is not left to the schedule.
+    eventually("the sources were looked at", || async {
+        town.value::<i64>("select count(*) from source where checked_at is not null").await > 0
+    })
+    .await;
     assert!(worker.stop().success() && fetch.stop().success());
     assert_eq!(town.value::<i64>("select count(*) from heartbeat").await, 0);
 }
