@@ -256,7 +256,7 @@ async fn chapters_are_tracks_and_the_picture_of_the_page_is_the_cover() {
     cover(&web.folder.path().join("page.jpg"));
     // What a page with chapters says, as --write-info-json writes it.
     let info = json!({"id": "v1", "title": "A Whole Album", "uploader": "Ann - Topic", "extractor": "page", "extractor_key": "Page",
-        "webpage_url": web.at("v1"), "ext": "opus", "duration": 0.4, "upload_date": "20240506",
+        "webpage_url": web.at("v1"), "ext": "opus", "duration": 0.4, "release_date": "20240506",
         "formats": [{"format_id": "0", "url": web.at("whole.opus"), "ext": "opus", "vcodec": "none", "acodec": "opus", "protocol": "http"}],
         "thumbnails": [{"id": "0", "url": web.at("page.jpg")}],
         "chapters": [{"start_time": 0, "end_time": 0.2, "title": "Intro"}, {"start_time": 0.2, "end_time": 0.4, "title": "Outro"}]});

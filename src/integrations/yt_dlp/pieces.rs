@@ -284,7 +284,8 @@ fn changes(piece: &Piece, own: &Tags, about: &About, album_artist: &str, entry: 
 fn year(info: &Value) -> Option<String> {
     let released = info["release_year"].as_i64().map(|year| year.to_string());
     let dated = |name: &str| text(info, name)?.get(..4).map(str::to_owned);
-    let year = released.or_else(|| dated("release_date")).or_else(|| dated("upload_date"))?;
+    // When somebody put it there says nothing of when it came out.
+    let year = released.or_else(|| dated("release_date"))?;
     year.bytes().all(|b| b.is_ascii_digit()).then_some(year)
 }
 
@@ -433,8 +434,8 @@ mod tests {
     #[test]
     fn a_file_that_lies_there_as_such_keeps_its_own_tags() {
         let about = told("01_tone", None);
-        let bare =
-            entry(0, json!({"title": "01_tone", "extractor_key": "Generic", "upload_date": "20240102"}), 0);
+        let said = json!({"title": "01_tone", "extractor_key": "Generic", "release_date": "20240102", "upload_date": "20250607"});
+        let bare = entry(0, said, 0);
         let own = Tags {
             title: Some("Tone".into()),
             artist: Some("Ann".into()),
@@ -450,5 +451,9 @@ mod tests {
         let silent = changes(piece, &Tags::default(), &about, "Unknown Artist", Some(&bare));
         assert_eq!(silent[&Field::Title].as_deref(), Some("01_tone"));
         assert_eq!(silent[&Field::ReleaseType].as_deref(), Some("single"));
+        let put_there = entry(0, json!({"title": "01_tone", "upload_date": "20250607"}), 0);
+        let piece = &pieces(std::slice::from_ref(&put_there), &about)[0];
+        let written = changes(piece, &Tags::default(), &about, "Ann", Some(&put_there));
+        assert_eq!(written.get(&Field::Year), None, "when it was put there is not when it came out");
     }
 }
