@@ -12,10 +12,10 @@ use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::integrations::Trouble;
 use crate::integrations::yt_dlp::{About, YtDlp};
-use crate::jobs::{self, Context, End, Job, Outcome, Queue};
+use crate::jobs::{self, Context, Job, Outcome, Queue};
 
 /// Nobody looks at a page for longer.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(super) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// What is there at an address?
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,25 +58,18 @@ const FETCH_IS_THERE: &str =
 ///
 /// # Errors
 /// `Invalid` when the source refused; `Upstream` when it did not answer well; `Unavailable` when nobody is there to ask.
-pub(super) async fn ask<J: Job, T: DeserializeOwned>(app: &App, question: &J) -> Result<T> {
+pub(super) async fn ask<J: Job, T: DeserializeOwned>(app: &App, question: &J, within: Duration) -> Result<T> {
     let client = app.db.get().await?;
     if client.maybe_row(FETCH_IS_THERE, &[]).await?.is_none() {
         return Err(Error::Unavailable("Nobody is there to ask: is barbossa-fetch running?"));
     }
-    let id = jobs::enqueue(&client, question).await?;
     drop(client);
-    let ended = jobs::wait(app, &[id], PATIENCE).await.pop().map(|ended| ended.end);
-    match ended {
-        Some(End::Completed(mut answer)) if answer.get("found").is_some() => {
-            Ok(serde_json::from_value(answer["found"].take()).map_err(anyhow::Error::from)?)
-        }
-        Some(End::Completed(answer)) => {
-            let why = answer["why"].as_str().unwrap_or("The source gave no reason.").to_owned();
-            Err(if answer["refused"] == true { Error::Invalid(why) } else { Error::Upstream(why) })
-        }
-        Some(End::Cancelled(why) | End::Discarded(why)) => Err(Error::Upstream(why)),
-        None => Err(Error::Unavailable("Nobody has answered yet. Try again in a moment.")),
+    let mut answer = jobs::ask(app, question, within).await?;
+    if answer.get("found").is_some() {
+        return Ok(serde_json::from_value(answer["found"].take()).map_err(anyhow::Error::from)?);
     }
+    let why = answer["why"].as_str().unwrap_or("The source gave no reason.").to_owned();
+    Err(if answer["refused"] == true { Error::Invalid(why) } else { Error::Upstream(why) })
 }
 
 /// What is at an address.
@@ -84,5 +77,5 @@ pub(super) async fn ask<J: Job, T: DeserializeOwned>(app: &App, question: &J) ->
 /// # Errors
 /// As [`ask`].
 pub(super) async fn about(app: &App, url: String) -> Result<About> {
-    ask(app, &LookAtAddress { url }).await
+    ask(app, &LookAtAddress { url }, PATIENCE).await
 }

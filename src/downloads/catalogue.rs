@@ -1,6 +1,7 @@
 //! Qobuz's catalogue, as clients browse it: with pictures, and a mark at what is here already. Asked by jobs of the role
 //! that reaches the internet. Beneath `/api`.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use axum::Json;
@@ -10,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::ask::{answered, ask};
+use super::ask::{PATIENCE, answered, ask};
 use super::download::{Download, NewDownload};
 use super::http::{Asked, create};
 use crate::app::App;
@@ -138,7 +139,7 @@ pub(super) async fn catalogue(app: &App) -> std::result::Result<Qobuz, Trouble> 
 }
 
 async fn asked<T: serde::de::DeserializeOwned>(app: &App, question: Question) -> Result<T> {
-    match ask(app, &AskCatalogue { question }).await {
+    match ask(app, &AskCatalogue { question }, PATIENCE).await {
         // Whatever the catalogue does not do, this API answers as a gateway.
         Err(Error::Invalid(why)) => Err(Error::Upstream(why)),
         answer => answer,
@@ -164,14 +165,25 @@ struct ShownAlbum {
     local_album_id: Option<i64>,
 }
 
-async fn marked(client: &impl Sql, albums: Vec<Album>) -> Result<Vec<ShownAlbum>> {
-    let artists: Vec<String> = albums.iter().map(|album| identity_key(&album.artist_name)).collect();
-    let titles: Vec<String> = albums.iter().map(|album| identity_key(&album.title)).collect();
+/// Which albums of these artists and titles are here, in their order.
+pub(super) async fn here(
+    client: &impl Sql,
+    names: impl Iterator<Item = (&str, &str)>,
+) -> Result<Vec<Option<i64>>> {
+    let (artists, titles): (Vec<String>, Vec<String>) =
+        names.map(|(artist, title)| (identity_key(artist), identity_key(title))).unzip();
     let rows = client.rows(IN_LIBRARY, &[&artists, &titles]).await?;
-    let here: std::collections::HashMap<i64, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let shown = albums.into_iter().zip(1..).map(|(album, at)| {
-        let local_album_id = here.get(&at).copied();
-        ShownAlbum { album, in_library: local_album_id.is_some(), local_album_id }
+    let here: HashMap<i64, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok((1..).take(titles.len()).map(|at| here.get(&at).copied()).collect())
+}
+
+async fn marked(client: &impl Sql, albums: Vec<Album>) -> Result<Vec<ShownAlbum>> {
+    let names = albums.iter().map(|album| (album.artist_name.as_str(), album.title.as_str()));
+    let here = here(client, names).await?;
+    let shown = albums.into_iter().zip(here).map(|(album, local_album_id)| ShownAlbum {
+        album,
+        in_library: local_album_id.is_some(),
+        local_album_id,
     });
     Ok(shown.collect())
 }

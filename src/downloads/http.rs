@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::download::{self, Download, NewDownload};
-use super::{ask, catalogue, collection, gaps};
+use super::{ask, catalogue, collection, gaps, unified};
 use crate::app::App;
 use crate::auth::{Client, Person, User};
 use crate::error::{Error, Problem, Result};
@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(catalogue::routes())
         .merge(collection::routes())
         .merge(gaps::routes())
+        .merge(unified::routes())
         .routes(routes!(look_at_address))
         .routes(routes!(ask_for_address))
         .routes(routes!(list_downloads))

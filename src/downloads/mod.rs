@@ -15,6 +15,7 @@ mod http;
 mod place;
 mod settle;
 mod tidy;
+mod unified;
 
 pub use ask::LookAtAddress;
 pub use catalogue::AskCatalogue;

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::album::{AlbumDetail, Albums, DetailShape};
 use super::artist::{Artist, Artists};
 use super::page::{Page, PageQuery, number};
-use super::search::{self, Found, Kind, Unified};
+use super::search::{self, Found, Kind};
 use super::shelf::{self, Letter, Overview, ShelfQuery};
 use super::track::{Track, Tracks};
 use super::{artwork, page, preview, provenance, reports, statistics, stream};
@@ -42,7 +42,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(stream::stream))
         .routes(routes!(preview::preview))
         .routes(routes!(search_all))
-        .routes(routes!(search_unified))
         .merge(provenance::routes())
         .merge(reports::routes())
         .merge(statistics::routes())
@@ -133,7 +132,7 @@ async fn track(State(app): State<App>, user: User, Path(id): Path<i64>) -> Resul
 /// `?q&type&limit&include_external`
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct SearchQuery {
+pub struct SearchQuery {
     /// What was typed, in any script.
     #[param(required, value_type = String, min_length = 1, max_length = 1000)]
     q: Option<String>,
@@ -148,7 +147,10 @@ struct SearchQuery {
 
 impl SearchQuery {
     /// What was typed, as far as it can be searched for.
-    fn typed(&self) -> Result<&str> {
+    ///
+    /// # Errors
+    /// `Parameter`
+    pub fn typed(&self) -> Result<&str> {
         let message = match self.q.as_deref() {
             None => "Field required",
             Some("") => "must have at least 1 character",
@@ -160,11 +162,28 @@ impl SearchQuery {
         Err(Error::Parameter { field: "q", message: message.into() })
     }
 
-    fn limit(&self) -> Result<usize> {
+    /// At most so many of each.
+    ///
+    /// # Errors
+    /// `Parameter`
+    pub fn limit(&self) -> Result<usize> {
         Ok(number("limit", self.limit.as_deref(), 1, MAX_HITS)?.unwrap_or(DEFAULT_HITS) as usize)
     }
 
-    fn wants_external(&self) -> bool {
+    /// The one kind that is searched for, and its name; albums when it is not said.
+    ///
+    /// # Errors
+    /// `Parameter`
+    pub fn one_kind(&self) -> Result<(&str, Kind)> {
+        let name = self.r#type.as_deref().unwrap_or("album");
+        let message = "must be artist, album or track";
+        kind(name)
+            .map(|kind| (name, kind))
+            .ok_or_else(|| Error::Parameter { field: "type", message: message.into() })
+    }
+
+    /// Whether other catalogues are asked, too.
+    pub fn wants_external(&self) -> bool {
         matches!(self.include_external.as_deref(), Some("true" | "True" | "1" | "yes" | "on"))
     }
 }
@@ -195,30 +214,4 @@ async fn search_all(
     };
     let client = app.db.get().await?;
     Ok(page::json(&search::search(&client, user.id, typed, &kinds, limit).await?))
-}
-
-/// Searches here, and elsewhere when nothing is here.
-#[utoipa::path(get, path = "/search/unified", tag = "search", params(SearchQuery), responses((status = 200, body = Unified<'_>)))]
-async fn search_unified(
-    State(app): State<App>,
-    user: User,
-    Query(query): Query<SearchQuery>,
-) -> Result<Response> {
-    let (typed, limit) = (query.typed()?, query.limit()?);
-    let name = query.r#type.as_deref().unwrap_or("album");
-    let kind = kind(name).ok_or_else(|| Error::Parameter {
-        field: "type",
-        message: "must be artist, album or track".into(),
-    })?;
-    let client = app.db.get().await?;
-    let found = search::search(&client, user.id, typed, &[kind], limit).await?;
-    let local = search::unified(&client, &found).await?;
-    // Other catalogues are asked only when there is nothing here; none is set up in this version.
-    let external = (query.wants_external() && found.count() == 0).then_some(search::External {
-        source: "qobuz",
-        count: 0,
-        items: [],
-        error: Some("not_configured"),
-    });
-    Ok(page::json(&Unified { query: typed, kind: name, local, external }))
 }

@@ -48,7 +48,7 @@ pub use damage::{Ending, NewDamage, end_damage, report_damage};
 pub use duplicates::{Group, Place, Why, duplicates};
 pub use examine::{examine, modified_us};
 pub use filing::{album_folder, artist_folder, file_numbered, folder_numbered, free_name, track_file_name};
-pub use http::routes;
+pub use http::{SearchQuery, routes};
 pub use incomplete::{Incomplete, Missing, incomplete, incomplete_album};
 pub use judge::{DamageKind, Expected, Reading, Verdict, judge};
 pub use lookup::{
@@ -73,7 +73,7 @@ pub use removal::{
 };
 pub use replace::{Replaced, album_stands, replace_files};
 pub use revise::{AlbumRow, ArtistRow, Rows, TrackRow, revise};
-pub use search::{Found, Kind, search};
+pub use search::{Found, Kind, Local, local, search};
 pub use shelf::{Shelf, ShelfQuery};
 pub use space::{NoteSpace, Space, space};
 pub use thumbnails::{MakeThumbnails, THUMBS, put_off_thumbnails, thumbnails_are_due};

@@ -196,24 +196,10 @@ const ALBUMS_ALIKE: &str = "select id from (
         select id, sort_key, word_similarity($1, sort_key) as likeness from album where (select $1::text) <% sort_key limit 200
     ) found order by likeness desc, sort_key, id limit 50";
 
-// -- the unified shape
+// -- what is here, in the shape of a search of everything
 
 const ALBUM_COUNTS: &str =
     "select r.id, (select count(*) from album a where a.artist_id = r.id) from unnest($1::bigint[]) r (id)";
-
-/// What a unified search found.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Unified<'a> {
-    /// As typed.
-    pub query: &'a str,
-    /// `artist`, `album` or `track`.
-    #[serde(rename = "type")]
-    pub kind: &'a str,
-    /// What is here.
-    pub local: Local<'a>,
-    /// What is elsewhere; null unless it was asked for and nothing is here.
-    pub external: Option<External>,
-}
 
 /// What is here.
 #[derive(Debug, Serialize, ToSchema)]
@@ -273,22 +259,8 @@ pub struct TrackHit<'a> {
     pub artwork_version: Option<&'a str>,
 }
 
-/// What another catalogue has.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct External {
-    /// `qobuz`
-    pub source: &'static str,
-    /// How many things.
-    pub count: usize,
-    /// Them.
-    #[schema(value_type = Vec<serde_json::Value>)]
-    pub items: [(); 0],
-    /// Why there are none: `not_configured`.
-    pub error: Option<&'static str>,
-}
-
 /// The `local` part of a unified search.
-pub async fn unified<'f>(client: &impl Sql, found: &'f Found) -> Result<Local<'f>> {
+pub async fn local<'f>(client: &impl Sql, found: &'f Found) -> Result<Local<'f>> {
     let artist_ids: Vec<i64> = found.artists.iter().map(|a| a.id).collect();
     let counts: Vec<(i64, i64)> = if artist_ids.is_empty() {
         Vec::new()

@@ -8,7 +8,7 @@ use barbossa::auth::{self, NewUser};
 use barbossa::hearts::{self, AuditLinks, ReconcileLinks};
 use barbossa::jobs::{Queue, Registry, Worker};
 use barbossa::library::{self, NewAlbum, NewTrack, ReadEssences, Recorded};
-use barbossa::trash;
+use barbossa::{downloads, trash};
 use serde_json::Value;
 
 use crate::harness::{Client, Town};
@@ -51,8 +51,11 @@ impl Collection {
     }
 
     pub fn router(&self) -> Router {
-        let api =
-            library::routes().merge(hearts::routes()).merge(trash::routes()).merge(auth::http::routes());
+        let api = library::routes()
+            .merge(hearts::routes())
+            .merge(trash::routes())
+            .merge(auth::http::routes())
+            .merge(downloads::routes());
         Router::new().nest("/api", api.into()).with_state(self.app.clone())
     }
 

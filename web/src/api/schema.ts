@@ -758,10 +758,10 @@ export type ExportToImport = {
 export type External = {
   /** How many things. */
   count: number;
-  /** Why there are none: `not_configured`. */
+  /** Why there are none: `not_configured`, or a sentence about the source. */
   error?: string | null;
   /** Them. */
-  items: unknown[];
+  items: ExternalItem[];
   /** `qobuz` */
   source: string;
 };
@@ -770,6 +770,22 @@ export type External = {
 export type ExternalHit = {
   artist: string;
   id: string;
+  /** `24/96` */
+  quality?: string | null;
+  title: string;
+  /** For `POST /downloads/qobuz`. */
+  url: string;
+  year?: number | null;
+};
+
+/** Something that can be fetched. */
+export type ExternalItem = {
+  artist: string;
+  id: string;
+  /** The library has an album of this artist and title. */
+  in_library: boolean;
+  /** That one. */
+  local_album_id?: number | null;
   /** `24/96` */
   quality?: string | null;
   title: string;
