@@ -338,6 +338,8 @@ pub struct Navidrome {
 pub struct Bandcamp {
     /// A `cookies.txt` of a logged-in browser; empty: not used.
     pub cookies_path: PathBuf,
+    /// How often it is looked for what was bought; 0: only when somebody asks.
+    pub sync_hours: u32,
     /// Its address.
     pub url: String,
 }
@@ -490,7 +492,11 @@ impl Default for Settings {
             },
             jellyfin: Jellyfin { url: String::new(), path_map: Vec::new() },
             navidrome: Navidrome { url: String::new(), user: String::new() },
-            bandcamp: Bandcamp { cookies_path: PathBuf::new(), url: "https://bandcamp.com".into() },
+            bandcamp: Bandcamp {
+                cookies_path: PathBuf::new(),
+                sync_hours: 24,
+                url: "https://bandcamp.com".into(),
+            },
             musicbrainz: Musicbrainz {
                 enabled: true,
                 url: "https://musicbrainz.org".into(),

@@ -414,6 +414,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Path(|s| &mut s.bandcamp.cookies_path),
     },
     Key {
+        name: "bandcamp.sync_hours",
+        env: None,
+        meaning: "Hours between two looks for what was bought at Bandcamp; 0: only when somebody asks.",
+        field: Field::Number(|s| &mut s.bandcamp.sync_hours, 0..=168),
+    },
+    Key {
         name: "bandcamp.url",
         env: None,
         meaning: "Address of Bandcamp.",

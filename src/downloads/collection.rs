@@ -25,11 +25,16 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// What was bought and is not here is to be fetched.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SyncBandcamp {
-    /// In whose name.
-    pub user_id: i64,
+    /// In whose name; none when the clock asks: then in the first admin's, and not before it is time.
+    pub user_id: Option<i64>,
 }
+
+// Not those that found that it was not time yet.
+const LOOKED: &str =
+    "select 1 from job where kind = 'downloads.sync_bandcamp' and state = 'completed' and result ? 'bought'
+    and finished_at > now() - make_interval(hours => $1) limit 1";
 
 // What failed or was cancelled is asked for again.
 const KNOWN: &str = "select n.reference from unnest($1::text[]) n (reference)
@@ -47,6 +52,13 @@ impl Job for SyncBandcamp {
 
     async fn run(self, context: &Context) -> Result<Outcome> {
         let app = &context.app;
+        let user_id = match self.user_id {
+            Some(id) => id,
+            None => match timed(app).await? {
+                Ok(id) => id,
+                Err(why) => return Ok(Outcome::Done(json!({"asked_for": 0, "why": why}))),
+            },
+        };
         let found = Bandcamp::new(&app.settings).purchases().await;
         let mut client = app.db.get().await?;
         let purchases = match found {
@@ -68,7 +80,7 @@ impl Job for SyncBandcamp {
         let wanted = purchases.iter().zip(references).filter(|(_, reference)| !known.contains(reference));
         for (purchase, reference) in wanted {
             let new = NewDownload {
-                user_id: self.user_id,
+                user_id,
                 source: "bandcamp",
                 url: purchase.page.clone(),
                 reference,
@@ -95,6 +107,25 @@ impl Job for SyncBandcamp {
     }
 }
 
+/// In whose name the clock's look is; or why there is none now.
+async fn timed(app: &App) -> Result<Result<i64, &'static str>> {
+    let hours = app.settings.bandcamp.sync_hours;
+    if hours == 0 || !Bandcamp::new(&app.settings).is_set_up() {
+        return Ok(Err("it is off"));
+    }
+    let client = app.db.get().await?;
+    let hours = i32::try_from(hours).unwrap_or(i32::MAX);
+    if client.maybe_row(LOOKED, &[&hours]).await?.is_some() {
+        return Ok(Err("it is not time yet"));
+    }
+    Ok(first_admin(&client).await?.ok_or("there is no admin who could own the downloads"))
+}
+
+/// Whoever is not a person, as root or the clock, has no library: in the name of the first admin.
+async fn first_admin(client: &impl Sql) -> Result<Option<i64>> {
+    Ok(users(client).await?.iter().filter(|user| user.is_admin).map(|user| user.id).min())
+}
+
 /// Has what was bought at Bandcamp, and is not here yet, fetched.
 #[utoipa::path(post, path = "/settings/bandcamp/sync", tag = "settings", extensions(("x-role" = json!("admin"))),
     responses((status = 200, body = Started), (status = 400, body = Problem)))]
@@ -105,18 +136,12 @@ async fn sync_bandcamp(State(app): State<App>, Admin(user): Admin) -> Result<Jso
     let client = app.db.get().await?;
     let user_id = match user.row() {
         Some(id) => id,
-        // Root has no library: in the name of the first admin.
-        None => {
-            users(&client).await?.iter().filter(|user| user.is_admin).map(|user| user.id).min().ok_or_else(
-                || {
-                    Error::Invalid(
-                        "Nobody can own the downloads: add an admin first (barbossa user add --admin NAME)."
-                            .into(),
-                    )
-                },
-            )?
-        }
+        None => first_admin(&client).await?.ok_or_else(|| {
+            Error::Invalid(
+                "Nobody can own the downloads: add an admin first (barbossa user add --admin NAME).".into(),
+            )
+        })?,
     };
-    let id = jobs::enqueue(&client, &SyncBandcamp { user_id }).await?;
+    let id = jobs::enqueue(&client, &SyncBandcamp { user_id: Some(user_id) }).await?;
     Ok(Json(Started::job(id)))
 }

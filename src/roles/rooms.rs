@@ -116,6 +116,8 @@ pub fn timetable() -> Vec<Timed> {
         Timed::new::<players::TellPlayers>("*/5 * * * *"),
         Timed::new::<messages::DeliverMessages>("*/5 * * * *"),
         Timed::new::<lidarr::CollectLidarr>("*/5 * * * *"),
+        // As often as `bandcamp.sync_hours` says.
+        Timed::new::<downloads::SyncBandcamp>("35 * * * *"),
         Timed::new::<enrichment::FetchCovers>("25 * * * *"),
         Timed::new::<enrichment::FetchLyrics>("0 2 * * 6"),
         Timed::new::<trash::Expire>("30 2 * * *"),

@@ -10,6 +10,8 @@ use axum::extract::{Path as Asked, Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use barbossa::downloads::SyncBandcamp;
+use barbossa::jobs::{self, End};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -286,6 +288,45 @@ async fn the_gaps_of_an_album_are_filled_track_by_track() {
     assert_eq!(whole["detail"], "Nothing of this album is missing.");
 }
 
+#[tokio::test]
+async fn a_search_of_everything_shows_what_qobuz_has_and_fails_with_no_source() {
+    let music = tempfile::tempdir().unwrap();
+    let (fake, url) = Qobuz::start().await;
+    let house = House::with(|town| account(town, &url, music.path())).await;
+    album(&house.town.pending().join("Other"), "Bob", "Other", 2001, 1);
+    house.client.post("/api/import/trigger", json!({})).await.expect(202);
+    let find = "select coalesce((select id from album where title = 'Other'), 0)";
+    eventually("it is imported", || async { house.town.value::<i64>(find).await > 0 }).await;
+    let unified =
+        async |query: &str| house.client.get(&format!("/api/search/unified?{query}")).await.expect(200);
+    let found = unified("q=tones&include_external=true").await;
+    assert_eq!(found["local"]["count"], 0);
+    let there = &found["external"];
+    assert_eq!(
+        (&there["source"], &there["count"], &there["error"]),
+        (&json!("qobuz"), &json!(2), &Value::Null)
+    );
+    let tones = json!({"id": "a1", "title": "Tones", "artist": "Ann", "year": 1999, "quality": "24/96",
+        "url": "https://www.qobuz.com/us-en/album/a1", "in_library": false, "local_album_id": null});
+    assert_eq!(there["items"][0], tones);
+    let (other, here) = (&there["items"][1], house.town.value::<i64>(find).await);
+    assert_eq!((&other["in_library"], &other["local_album_id"]), (&json!(true), &json!(here)));
+    assert_eq!(
+        unified("q=other&include_external=true").await["external"],
+        Value::Null,
+        "what is here is enough"
+    );
+
+    fake.is_broken.store(true, Ordering::SeqCst);
+    let broken = unified("q=elsewhere&include_external=true").await["external"].clone();
+    assert_eq!(broken["items"], json!([]));
+    assert!(broken["error"].as_str().unwrap().contains("Qobuz"), "{broken}");
+    let asked = fake.asked.lock().unwrap().len();
+    let again = unified("q=nowhere&include_external=true").await["external"].clone();
+    assert!(again["error"].as_str().unwrap().contains("Qobuz"), "{again}");
+    assert_eq!(fake.asked.lock().unwrap().len(), asked, "what is known to be down is not waited for");
+}
+
 // -- Bandcamp
 
 /// One's own collection, as its page asks for it.
@@ -349,8 +390,22 @@ async fn bought(State(fake): State<Arc<Bandcamp>>, Asked(id): Asked<String>) -> 
     (named, fake.track.clone()).into_response()
 }
 
+/// What the job found.
+async fn result(house: &House, id: i64) -> Value {
+    let patience = std::time::Duration::from_secs(60);
+    match jobs::wait(&house.app, &[id], patience).await.pop().unwrap().end {
+        End::Completed(result) => result,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn by_the_clock(house: &House) -> Value {
+    let id = jobs::enqueue(&house.app.db.get().await.unwrap(), &SyncBandcamp::default()).await.unwrap();
+    result(house, id).await
+}
+
 #[tokio::test]
-async fn what_was_bought_at_bandcamp_comes_once() {
+async fn what_was_bought_at_bandcamp_comes_once_by_the_clock_or_by_hand() {
     let music = tempfile::tempdir().unwrap();
     album(music.path(), "Ann", "Tones", 1999, 2);
     let zipped = Command::new("zip")
@@ -392,15 +447,10 @@ async fn what_was_bought_at_bandcamp_comes_once() {
     .await;
     let sync = || async {
         let started = house.client.post("/api/settings/bandcamp/sync", json!({})).await.expect(200);
-        let id = started["job_id"].as_i64().unwrap();
-        let ended =
-            barbossa::jobs::wait(&house.app, &[id], std::time::Duration::from_secs(60)).await.pop().unwrap();
-        match ended.end {
-            barbossa::jobs::End::Completed(result) => result,
-            other => panic!("{other:?}"),
-        }
+        result(&house, started["job_id"].as_i64().unwrap()).await
     };
-    assert_eq!(sync().await, json!({"bought": 2, "asked_for": 2}));
+    assert_eq!(by_the_clock(&house).await, json!({"bought": 2, "asked_for": 2}));
+    assert_eq!(by_the_clock(&house).await, json!({"asked_for": 0, "why": "it is not time yet"}));
     let asked = house.client.get("/api/downloads").await.expect(200);
     for download in asked.as_array().unwrap() {
         let done = house.reaches(download, "complete").await;

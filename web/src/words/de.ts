@@ -727,6 +727,7 @@ export const de: Words = {
       "downloads.at_once_per_source": "Downloads zugleich von einer Quelle",
       "downloads.queue_per_user": "Downloads einer Person, die warten oder laufen",
       "downloads.quota_gib": "GiB einer Person in 30 Tagen; 0: beliebig viel",
+      "bandcamp.sync_hours": "Stunden zwischen zwei Blicken nach Käufen; 0: von Hand",
       "downloads.keep_free_gib": "GiB, die auf der Platte frei bleiben",
       "downloads.deadline_hours": "Stunden, bis ein Download aufgegeben wird",
       "uploads.quota_gib": "GiB an Uploads, die unterwegs sind",

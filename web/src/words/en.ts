@@ -700,6 +700,7 @@ export const en = {
       "integrity.period_days": "Days for reading everything",
       "compat.query_tokens": "Tokens in addresses",
       "qobuz.quality": "Best quality",
+      "bandcamp.sync_hours": "Hours between two looks for purchases; 0: by hand",
       "lidarr.url": "Address",
       "plex.url": "Address",
       "plex.music_section": "Music library",
