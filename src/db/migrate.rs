@@ -70,6 +70,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0021_quick_essences_still.sql"),
     },
     Migration { version: 22, name: "pages", sql: include_str!("migrations/0022_pages.sql") },
+    Migration { version: 23, name: "clock", sql: include_str!("migrations/0023_clock.sql") },
 ];
 
 /// The version of the schema that this program was built for.

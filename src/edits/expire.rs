@@ -18,6 +18,7 @@ pub struct ExpireEdits {}
 const AWAY: Duration = Duration::from_secs(300);
 const OLD: &str = "select id from edit
     where state = 'done' and expired_at is null and finished_at < now() - make_interval(days => $1)
+        and has_lived(finished_at, finished_at + make_interval(days => $1))
     order by finished_at limit 500";
 // First the row: a half-removed folder must not be taken for the way back.
 const EXPIRE: &str = "update edit set expired_at = now() where id = $1";

@@ -63,7 +63,7 @@ struct Disk {
 }
 
 const ROLES: &str = "select role, host, pid, status, version, started_at, seen_at,
-        seen_at > now() - interval '20 seconds' as is_alive
+        abs(extract(epoch from now() - seen_at)) < 20 as is_alive
     from heartbeat order by role, host, pid";
 
 /// How the machine is: its parts, its processes, its disks.

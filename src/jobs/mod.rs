@@ -1,4 +1,5 @@
-//! The queue of record, in PostgreSQL: enqueue, lease, run, back off, rescue. Owns `job` and `schedule`.
+//! The queue of record, in PostgreSQL: enqueue, lease, run, back off, rescue. Owns `job`, `schedule`, `clock` and
+//! `day_lived`.
 //!
 //! Invariants: a job is enqueued in the transaction that causes it; it is safe to run twice; it ends in `completed`,
 //! `cancelled` (a reason) or `discarded` (an error, retryable by a person) and never vanishes; whoever has lost its
@@ -8,6 +9,7 @@ mod ask;
 mod attempt;
 mod backoff;
 mod care;
+mod clock;
 mod http;
 mod lease;
 mod pause;

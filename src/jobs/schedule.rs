@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, Prune, Vacuum, enqueue};
+use super::{Job, Prune, Vacuum, clock, enqueue};
 use crate::app::App;
 use crate::db::{Sql, Transaction};
 use crate::error::{Error, Result};
@@ -122,6 +122,7 @@ impl Beat {
     pub async fn tick(&self) -> Result<Option<(&'static str, Timestamp)>> {
         let now = self.app.clock.now();
         let mut client = self.app.db.get().await?;
+        clock::look(&mut client).await?;
         let known = client.rows(KNOWN, &[]).await?;
         let mut next: Option<(&'static str, Timestamp)> = None;
         for entry in &self.entries {

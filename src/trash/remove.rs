@@ -34,7 +34,9 @@ pub struct Remove {
 pub struct Expire {}
 
 const MARK: &str = "update trash set state = 'removing' where id = $1 and state in ('kept', 'removing')";
-const MARK_EXPIRED: &str = "update trash set state = 'removing' where state = 'kept' and expires_at <= now()";
+// The days have to be lived, too: the clock may have leapt ahead.
+const MARK_EXPIRED: &str = "update trash set state = 'removing'
+    where state = 'kept' and expires_at <= now() and has_lived(trashed_at, expires_at)";
 const MARK_ALL: &str = "update trash set state = 'removing' where state = 'kept'";
 
 /// Has one entry removed for good, in the caller's transaction; the job that does it.

@@ -597,6 +597,42 @@ async fn a_beat_enqueues_what_is_due_when_it_starts_and_ends_when_it_is_told() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_keeps_no_job_waiting_and_no_lease_for_years() {
+    let hall = Hall::new().await;
+    let beat = Beat::new(hall.app.clone(), []).unwrap();
+    beat.tick().await.unwrap();
+    assert_eq!(hall.town.value::<i64>("select count(*) from day_lived").await, 1);
+    // Written while the clock was a year ahead: one job put off by an hour, one that is due, one that runs.
+    hall.town
+        .execute(
+            "update clock set seen_at = now() + interval '365 days';
+            insert into job (queue, kind, run_at) values
+                ('maintenance', 'test.put_off', now() + interval '365 days 1 hour'),
+                ('maintenance', 'test.due', now() + interval '364 days');
+            insert into job (queue, kind, state, attempt, lease_token, lease_expires_at)
+                values ('maintenance', 'test.running', 'running', 1, gen_random_uuid(), now() + interval '365 days')",
+        )
+        .await;
+    let told = |kind: &str| {
+        format!(
+            "select extract(epoch from coalesce(lease_expires_at, run_at) - now())::float8 from job where kind = 'test.{kind}'"
+        )
+    };
+    for _ in 0..2 {
+        // The second look finds the clock as it left it.
+        beat.tick().await.unwrap();
+        let put_off = hall.town.value::<f64>(&told("put_off")).await;
+        assert!((3500.0..=3600.0).contains(&put_off), "{put_off}");
+        assert!(hall.town.value::<f64>(&told("due")).await <= 0.0);
+        assert!(hall.town.value::<f64>(&told("running")).await <= 300.0);
+    }
+    // A clock that goes ahead moves nothing.
+    hall.town.execute("update clock set seen_at = now() - interval '365 days'").await;
+    beat.tick().await.unwrap();
+    assert!(hall.town.value::<f64>(&told("put_off")).await > 3400.0);
+}
+
+#[tokio::test]
 async fn an_earlier_time_in_a_new_timetable_counts_at_once() {
     let hall = Hall::new().await;
     let beat = Beat::new(hall.app.clone(), [Timed::new::<Play>("0 3 * * *")]).unwrap();

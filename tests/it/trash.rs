@@ -296,6 +296,24 @@ async fn the_list_is_in_pages_and_can_be_searched() {
 }
 
 #[tokio::test]
+async fn a_clock_that_leaps_ahead_takes_nothing_from_the_trash() {
+    let (collection, boss, _, debut, _) = household().await;
+    let id = trash_id(&boss.delete(&format!("albums/{}", debut.album_id)).await);
+    let town = &collection.town;
+    // As after a leap of 31 days: by the clock its time is over, and one day was lived in it.
+    town.execute("update trash set trashed_at = trashed_at - interval '31 days', expires_at = expires_at - interval '31 days'").await;
+    for lived in [1, 29] {
+        town.live_days(lived).await;
+        assert!(matches!(collection.ended(&Expire {}).await, End::Completed(_)));
+        let kept = format!("select state = 'kept' from trash where id = {id}");
+        assert!(town.value::<bool>(&kept).await, "gone after {lived} days");
+    }
+    town.live_days(30).await;
+    assert!(matches!(collection.ended(&Expire {}).await, End::Completed(_)));
+    assert_eq!(town.value::<i64>(&format!("select count(*) from trash where id = {id}")).await, 0);
+}
+
+#[tokio::test]
 async fn only_what_is_old_goes_and_nothing_that_no_row_knows() {
     let (collection, boss, _, debut, post) = household().await;
     let old = trash_id(&boss.delete(&format!("albums/{}", debut.album_id)).await);

@@ -119,6 +119,16 @@ impl Town {
         app.db.get().await.unwrap().batch_execute(sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
     }
 
+    /// As if the beat had looked at the clock on each of so many days, today the last.
+    pub async fn live_days(&self, days: i32) {
+        let days_before = days - 1;
+        self.execute(&format!(
+            "insert into day_lived select (now() at time zone 'UTC')::date - n from generate_series(0, {days_before}) n
+             on conflict on constraint day_lived_pk do nothing"
+        ))
+        .await;
+    }
+
     async fn put_marker(&self) {
         let id: String = self.value("select id::text from library").await;
         std::fs::write(self.music().join(".barbossa-library"), format!("{id}\n")).unwrap();
