@@ -89,7 +89,7 @@ def test_a_changed_socket_unit_waits_for_its_restart_and_that_is_told(machine, n
     assert found()["verdict"] == "good", found()
     newer(change)
     said = machine.apt("install", "barbossa")
-    assert f"{unit} has changed" in said.stderr and restart in said.stderr, said.stderr
+    assert f"{unit} has changed" in said.stdout + said.stderr and restart in said.stdout + said.stderr, said
     assert machine.run("curl", "--silent", "http://127.0.0.1:8081/live", check=False).returncode != 0
     assert (found()["verdict"], restart in found()["detail"]) == ("doubtful", True), found()
     machine.sh(restart)

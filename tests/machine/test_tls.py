@@ -49,7 +49,7 @@ def test_a_renewed_certificate_is_read_through_certbots_hook(machine):
     assert machine.sh("curl -s -H 'Host: barbossa' http://127.0.0.1/.well-known/acme-challenge/token") == "proof\n"
 
 
-NAME = "music.example.org"
+NAME = "house.example.org"
 ACME = "https://localhost:14000/dir"
 
 
