@@ -46,7 +46,10 @@ impl Studio {
     /// A member whose client speaks to the edits' routes too.
     pub async fn member(&self, name: &str) -> Member {
         let member = self.collection.member(name).await;
-        let api = library::routes().merge(edits::routes()).merge(barbossa::hearts::routes());
+        let api = library::routes()
+            .merge(edits::routes())
+            .merge(barbossa::hearts::routes())
+            .merge(barbossa::downloads::routes());
         let router = Router::new().nest("/api", api.into()).with_state(self.collection.app.clone());
         Member { client: Client::new(router).with_token(&member.token), ..member }
     }
