@@ -79,7 +79,7 @@ def test_an_upgrade_under_load_drops_no_request(machine, newer):
 
 
 def test_a_changed_socket_unit_waits_for_its_restart_and_that_is_told(machine, newer):
-    unit, restart = "barbossa-api.socket", "systemctl restart barbossa-api.socket barbossa-api.service"
+    unit, restart = "barbossa-api.socket", "systemctl stop barbossa-api.socket barbossa-api.service && systemctl start barbossa-api.socket barbossa-api.service"
 
     def change(root: Path) -> None:
         path = root / "usr/lib/systemd/system" / unit

@@ -120,7 +120,8 @@ pub(super) fn ask_api() -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// An upgrade changes a socket's unit and leaves its listeners, so that nobody waits in vain.
+/// An upgrade changes a socket's unit and leaves its listeners, so that nobody waits in vain. A socket does not start while its
+/// service runs: both stop first.
 pub(super) fn sockets(listening: &Path, units: &Path) -> Found {
     let differs = |name: &&str| match std::fs::read(listening.join(name)) {
         Ok(then) => std::fs::read(units.join(name)).is_ok_and(|now| now != then),
@@ -129,7 +130,8 @@ pub(super) fn sockets(listening: &Path, units: &Path) -> Found {
     match SOCKETS.iter().find(|name| differs(name)) {
         None => Ok("listen as their units say".to_owned()),
         Some(name) => doubtful(format!(
-            "a changed socket unit waits for a restart: systemctl restart {name} barbossa-api.service"
+            "a changed socket unit waits for a restart: \
+             systemctl stop {name} barbossa-api.service && systemctl start {name} barbossa-api.service"
         )),
     }
 }
@@ -295,7 +297,8 @@ mod tests {
         }
         holds(sockets(&listening, &units), None, "listen as");
         std::fs::write(units.join(SOCKETS[1]), "ListenStream=2").unwrap();
-        let mend = "systemctl restart barbossa-metrics.socket barbossa-api.service";
+        let mend = "systemctl stop barbossa-metrics.socket barbossa-api.service && \
+            systemctl start barbossa-metrics.socket barbossa-api.service";
         holds(sockets(&listening, &units), Some(Verdict::Doubtful), mend);
     }
 }
