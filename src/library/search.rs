@@ -1,9 +1,9 @@
 //! Search as you type, in every script: exact names first, then names that begin so, then all that have the words.
 //!
 //! The first two come in index order from the sort keys, the words from a GIN index over what `naming` makes of names;
-//! each step runs only while the answer is not full, and looks at a bounded number of rows. Of tracks there are many:
-//! their words are taken as they stand first, since all beginnings of a word cost most. Only when nothing was found at
-//! all are artists and albums compared letter by letter, for a slip of the finger.
+//! each step runs only while the answer is not full, and looks at a bounded number of rows. Words are taken as they stand
+//! first, since all beginnings of a word cost most; of tracks, which are so many, not more of them than need be. Only when
+//! nothing was found at all are artists and albums compared letter by letter, for a slip of the finger.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -57,8 +57,9 @@ pub async fn search(
 ) -> Result<Found> {
     let Some(asked) = Asked::of(typed, limit) else { return Ok(Found::default()) };
     let is_asked = |kind: Kind| kinds.contains(&kind);
-    let of_artists = [(ARTISTS_BY_WORDS, &asked.words.loose)];
-    let of_albums = [(ALBUMS_BY_WORDS, &asked.words.loose)];
+    let SearchQuery { exact, loose, .. } = &asked.words;
+    let of_artists = [(ARTISTS_BY_WORDS, exact), (ARTISTS_BY_WORDS, loose)];
+    let of_albums = [(ALBUMS_BY_WORDS, exact), (ALBUMS_BY_WORDS, loose)];
     let (mut artists, mut albums, tracks) = tokio::try_join!(
         asked.ids(client, is_asked(Kind::Artist), ARTISTS_BY_NAME, &of_artists),
         asked.ids(client, is_asked(Kind::Album), ALBUMS_BY_NAME, &of_albums),
