@@ -1,8 +1,7 @@
 //! The lease: who may run a job now, and the statements by which that changes. The database's clock decides.
 //!
-//! Taking a job, holding it and its success do not wait for the disk (`synchronous_commit`): what a crash of PostgreSQL
-//! takes back of its last half second is a job that is taken, or done, once more, as after a crash of the worker. What
-//! a job did is committed before its end, and waits as usual.
+//! To hold a job and to tell its progress does not wait for the disk (`synchronous_commit`): what a crash of PostgreSQL
+//! takes back of that is said again. That a job was taken, and that it ended, does: else it would run twice.
 //!
 //! Every statement that ends an attempt names the lease's token. No row touched means that the lease was lost; then
 //! somebody else answers for the job, and what this attempt has to say no longer counts.
@@ -67,8 +66,7 @@ const ACQUIRE: &str = "with picked as (
     update job set state = 'running', attempt = attempt + 1, attempted_at = now(), worker = $4,
         lease_token = gen_random_uuid(), lease_expires_at = now() + make_interval(secs => $5)
     from picked where job.id = picked.id
-    returning job.id, lease_token, kind, payload, attempt, max_attempts, request_id,
-        set_config('synchronous_commit', 'off', true)";
+    returning job.id, lease_token, kind, payload, attempt, max_attempts, request_id";
 
 /// Takes up to `limit` jobs that are due, the most urgent first.
 pub(super) async fn acquire(
@@ -102,8 +100,7 @@ const EXTEND: &str = "update job set lease_expires_at = now() + make_interval(se
 const PROGRESS: &str = "update job set progress = $3 where id = $1 and lease_token = $2
     returning set_config('synchronous_commit', 'off', true)";
 const COMPLETE: &str = "update job set state = 'completed', result = $3, error = null, finished_at = now(),
-        lease_token = null, lease_expires_at = null where id = $1 and lease_token = $2
-    returning set_config('synchronous_commit', 'off', true)";
+        lease_token = null, lease_expires_at = null where id = $1 and lease_token = $2";
 const CANCEL: &str = "update job set state = 'cancelled', error = $3, finished_at = now(),
         lease_token = null, lease_expires_at = null where id = $1 and lease_token = $2";
 const DISCARD: &str = "update job set state = 'discarded', error = $3, finished_at = now(),
