@@ -80,7 +80,7 @@ def test_a_disk_that_is_away_is_told_nothing_is_written_beneath_it_and_the_next_
     assert machine.run("systemctl", "start", "barbossa-backup-send.service", check=False).returncode != 0
     assert machine.sh(f"ls -A {NAS}") == ""
     machine.wait_until("/health tells", lambda: part(machine, "backups") == "copy_failed")
-    assert "barbossa-backup-send failed" in machine.journal("--priority=crit")
+    machine.wait_until("the journal tells", lambda: "barbossa-backup-send failed" in machine.journal("--priority=crit"))
     said = machine.run("barbossa", "doctor", check=False).stdout
     assert f"mount '{NAS}/barbossa'" in said, said
     mount(machine)
