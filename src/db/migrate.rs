@@ -71,6 +71,11 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 22, name: "pages", sql: include_str!("migrations/0022_pages.sql") },
     Migration { version: 23, name: "clock", sql: include_str!("migrations/0023_clock.sql") },
+    Migration {
+        version: 24,
+        name: "integrity_count",
+        sql: include_str!("migrations/0024_integrity_count.sql"),
+    },
 ];
 
 /// The version of the schema that this program was built for.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::check::{Checked, Known};
+use super::summary;
 use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::imports::Adopt;
@@ -101,6 +102,7 @@ impl Job for VerifySlice {
                 }
             }
         }
+        summary::count(&context.app).await?;
         if sum.differ > 0 {
             jobs::enqueue(&context.app.db.get().await?, &Adopt::everything()).await?;
         }

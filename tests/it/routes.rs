@@ -82,7 +82,8 @@ fn routes() -> BTreeSet<Route> {
     let mut routes = BTreeSet::new();
     for file in source_files() {
         let text = file.text.split("#[cfg(test)]").next().unwrap().to_owned();
-        let at_root = ["health.rs", "events/", "metrics/mod.rs", "roles/"].iter().any(|r| file.path.starts_with(r));
+        let at_root =
+            ["health.rs", "events/", "metrics/mod.rs", "roles/"].iter().any(|r| file.path.starts_with(r));
         let mut put = |method: &str, path: &str| {
             let path = if at_root { path.to_owned() } else { format!("/api{path}") };
             if is_walked(&path) {

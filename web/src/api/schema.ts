@@ -947,13 +947,15 @@ export type Incomplete = {
 export type Integrity = {
   /** Why rescans change nothing, when they do not. */
   alarm?: string | null;
+  /** The end of the newest verification. */
+  counted_at: string;
   /** How many damages have not ended, by kind. */
   damages: Record<string, number>;
   /** Tracks whose file is away. */
   missing: number;
   /** When the next slice is due. */
   next_slice_at?: string | null;
-  /** The longest that a file has not been read; when it was read last. */
+  /** The longest that a file has not been read; when it was read last. As of `counted_at`. */
   oldest_read_at?: string | null;
   /** Everything is read within so many days. */
   period_days: number;
@@ -961,7 +963,7 @@ export type Integrity = {
   read: number;
   /** Tracks in the library. */
   tracks: number;
-  /** Tracks that were held against their checksum within the period. */
+  /** Tracks that were held against their checksum within the period, as of `counted_at`. */
   verified: number;
   /** Percent of those that are there. */
   verified_pct: number;
