@@ -18,7 +18,7 @@ debian_packages := """
     git gcc libc6-dev ffmpeg libchromaprint-tools postgresql redis-server
     mmdebstrap debian-archive-keyring systemd-container iproute2 util-linux
     dpkg-dev apt-utils gnupg xz-utils python3 python3-pytest python3-venv curl wrk
-    rsync unzip zip bindfs strace openssl rclone restic
+    rsync unzip zip bindfs exfat-fuse exfatprogs strace openssl rclone restic
 """
 # One profile for everything, so that each dependency is compiled once.
 profile := "--release --locked"

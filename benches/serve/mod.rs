@@ -109,6 +109,36 @@ const ASKED: [(&str, &str, &str); 15] = [
     ("login", "login", "/api/auth/login"),
 ];
 
+/// What else the pages ask for: how long each is by itself, in a library of a person's life.
+const PAGES: [&str; 26] = [
+    "/api/auth/me",
+    "/api/library",
+    "/api/albums?sort=title&page=1&limit=100",
+    "/api/albums?sort=title&page=400&limit=100",
+    "/api/albums?sort=artist&page=1&limit=100",
+    "/api/albums?sort=artist&page=400&limit=100",
+    "/api/albums?sort=year&page=1&limit=100",
+    "/api/albums?sort=year&page=400&limit=100",
+    "/api/albums?sort=added&page=1&limit=100",
+    "/api/albums?sort=added&page=400&limit=100",
+    "/api/albums?sort=title&lossy=true&page=1&limit=100",
+    "/api/albums?sort=title&lossy=false&page=400&limit=100",
+    "/api/albums?sort=title&incomplete=true&page=1&limit=100",
+    "/api/albums?sort=title&hires=true&page=40&limit=100",
+    "/api/albums/letters?sort=title",
+    "/api/albums/letters?sort=artist",
+    "/api/artists?page=1&limit=100",
+    "/api/artists?page=60&limit=100",
+    "/api/artists/letters",
+    "/api/artists/100",
+    "/api/artists/100/albums",
+    "/api/me/library?page=1&limit=100",
+    "/api/me/library/artists?page=1&limit=100",
+    "/api/admin/health",
+    "/api/admin/integrity",
+    "/api/search?q=winter",
+];
+
 const TITLE: &str = "create temporary table title (place, title, title_key, sort_key, terms) as
     select ordinality - 1, title, title_key, sort_key, string_to_array(terms, ' ')
     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality t (title, title_key, sort_key, terms)";
@@ -117,14 +147,14 @@ const ARTISTS: &str = "insert into artist (name, name_key, sort_name, sort_key, 
     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) a (name, name_key, sort_key, terms)";
 const ALBUMS: &str =
     "insert into album (artist_id, title, title_key, sort_key, year, path, total_tracks, source, search)
-    select artist_id, title, title_key, sort_key, 1960 + artist_id % 65, path, $7, 'import',
+    select artist_id, title, title_key, sort_key, 1960 + artist_id % 65, path, $7 + (artist_id % 25 = 0)::integer, 'import',
         setweight(array_to_tsvector(string_to_array(terms, ' ')), 'A')
     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
         a (artist_id, title, title_key, sort_key, terms, path)";
 const TRACKS: &str = "insert into track (album_id, title, title_key, sort_key, disc_number, track_number, duration_ms, path,
         size_bytes, modified_at, format, sample_rate_hz, bit_depth, channels, is_lossy, checksum, search)
     select a.id, t.title, t.title_key, t.sort_key, 1, n, 200000 + n, a.path || '/' || lpad(n::text, 2, '0') || ' - Song.flac',
-        30000000, now(), 'FLAC', 44100, 16, 2, false, decode(repeat('ab', 32), 'hex'),
+        30000000, now(), 'FLAC', case when a.id % 10 = 1 then 96000 else 44100 end, 16, 2, a.id % 20 = 0, decode(repeat('ab', 32), 'hex'),
         setweight(array_to_tsvector(t.terms), 'A') || setweight(strip(a.search), 'D')
     from album a cross join generate_series(1, $1::integer) n
         join title t on t.place = abs(hashint8(a.id * 100 + n)) % $2::integer
@@ -176,6 +206,11 @@ async fn of(albums: usize) {
             if is_asked {
                 println!("{}", wrk(name, way, &path.replace("LAST", &last), connections, albums, &token));
             }
+        }
+    }
+    if albums == 50_000 && "pages".contains(&only) {
+        for path in PAGES {
+            println!("{}", wrk(path, "get", path, 1, albums, &token));
         }
     }
     if albums == 1_000 {
@@ -321,7 +356,14 @@ fn log_in() -> String {
 fn wrk(name: &str, way: &str, path: &str, connections: usize, albums: usize, token: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/serve/ask.lua");
     let out = Command::new("wrk")
-        .args(["-t1", "-d5s", "--timeout", "30s", &format!("-c{connections}"), "-s"])
+        .args([
+            "-t1",
+            if connections == 1 { "-d2s" } else { "-d5s" },
+            "--timeout",
+            "30s",
+            &format!("-c{connections}"),
+            "-s",
+        ])
         .arg(script)
         .arg(format!("http://127.0.0.1:{PORT}{}", path.replace("%d", "1")))
         .env("ASK_WAY", way)
@@ -334,5 +376,5 @@ fn wrk(name: &str, way: &str, path: &str, connections: usize, albums: usize, tok
         .expect("wrk is installed: `./dev setup`");
     let text = String::from_utf8_lossy(&out.stdout);
     let line = text.lines().find_map(|l| l.strip_prefix("asked: ")).unwrap_or(&text);
-    format!("  {name:<34} x{connections:<2} {line}")
+    format!("  {name:<58} x{connections:<2} {line}")
 }

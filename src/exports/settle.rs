@@ -80,6 +80,17 @@ impl Bench {
         journal.as_ref().map_or(Ok(()), File::sync_data)
     }
 
+    /// The run has ended: what it wrote is on the drive, and its own folder goes. The journal is closed before, since a file
+    /// system of a program (FUSE) keeps an open file under another name, and with it the folder.
+    ///
+    /// # Errors
+    /// Whatever the drive says.
+    pub fn tidy(&self) -> io::Result<()> {
+        self.drive.sync_folder("")?;
+        drop(self.journal.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.drive.tidy()
+    }
+
     /// Brings a file of the library to its place.
     ///
     /// # Errors

@@ -407,7 +407,7 @@ impl<'c> Work<'c> {
                 manifest.albums.iter().flat_map(Album::own_files).chain(&manifest.playlists).chain(&own);
             let sums = checksums(files.map(|f| (f.path.as_str(), f.sha256.as_str())));
             bench.write_text(CHECKSUMS, &sums, Kind::Extra, true)?;
-            bench.drive.sync_folder("").and_then(|()| bench.drive.tidy()).map_err(Trouble::Drive)
+            bench.tidy().map_err(Trouble::Drive)
         })
         .await?;
         Ok(Ending {

@@ -26,6 +26,7 @@ mod enrichment;
 mod edits;
 mod events;
 mod exports;
+mod exports_on_drives;
 mod exports_return;
 #[cfg(feature = "failpoints")]
 mod faults;
