@@ -76,6 +76,11 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "integrity_count",
         sql: include_str!("migrations/0024_integrity_count.sql"),
     },
+    Migration {
+        version: 25,
+        name: "pages_of_years",
+        sql: include_str!("migrations/0025_pages_of_years.sql"),
+    },
 ];
 
 /// The version of the schema that this program was built for.

@@ -222,28 +222,41 @@ impl Shelf {
         if let Some(after) = &after {
             self.behind(after, &mut question);
         }
-        let (order, key) = match self.sort {
-            Sort::Title => ("a.sort_key, a.id", "a.sort_key"),
-            // The artist's row is the number of the first key: two artists may have one name.
-            Sort::Artist => {
-                ("r.sort_key, r.id, a.sort_key, a.id", "r.id || ':' || r.sort_key || E'\\n' || a.sort_key")
-            }
-            Sort::Year => ("coalesce(a.year, 0) desc, a.id desc", "coalesce(a.year, 0)::text"),
-            Sort::Added => ("a.created_at desc, a.id desc", "a.created_at"),
-        };
-        let offset = if after.is_some() { 0 } else { asked.rows_before() };
+        let window = Window::of(after.is_some(), asked.rows_before(), asked.limit, total);
+        let (order, key) = self.order(window.is_from_the_end);
         let sql = format!(
-            "select a.id, {key} from {} where {} order by {order} limit {} offset {offset}",
+            "select a.id, {key} from {} where {} order by {order} limit {} offset {}",
             self.tables(),
             question.text(),
-            asked.limit + 1,
+            window.limit,
+            window.offset,
         );
         let mut rows = client.query(&sql, &question.values).await?;
-        let is_more = rows.len() as i64 > asked.limit;
+        if window.is_from_the_end {
+            rows.reverse();
+        }
+        let is_more = window.is_more.unwrap_or(rows.len() as i64 > asked.limit);
         rows.truncate(asked.limit as usize);
         let next_cursor = rows.last().filter(|_| is_more).map(|row| self.cursor(row).text());
         let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
         Ok(asked.answer(Albums::by_ids(client, user_id, &ids).await?, total, next_cursor))
+    }
+
+    /// What it is ordered by, and what a cursor tells of a row.
+    fn order(&self, is_reversed: bool) -> (String, &'static str) {
+        let (columns, is_descending, key): (&[&str], _, _) = match self.sort {
+            Sort::Title => (&["a.sort_key", "a.id"], false, "a.sort_key"),
+            // The artist's row is the number of the first key: two artists may have one name.
+            Sort::Artist => (
+                &["r.sort_key", "r.id", "a.sort_key", "a.id"],
+                false,
+                "r.id || ':' || r.sort_key || E'\\n' || a.sort_key",
+            ),
+            Sort::Year => (&["coalesce(a.year, 0)", "a.id"], true, "coalesce(a.year, 0)::text"),
+            Sort::Added => (&["a.created_at", "a.id"], true, "a.created_at"),
+        };
+        let way = if is_descending == is_reversed { "" } else { " desc" };
+        (columns.iter().map(|column| format!("{column}{way}")).collect::<Vec<_>>().join(", "), key)
     }
 
     async fn total(
@@ -313,6 +326,28 @@ impl Shelf {
 }
 
 const ALBUM_COUNT: &str = "select album_count from library";
+
+/// Which rows a page reads. One by its number skips the rows before it, or those behind it where they are fewer.
+#[derive(Debug, PartialEq, Eq)]
+struct Window {
+    is_from_the_end: bool,
+    limit: i64,
+    offset: i64,
+    /// Whether rows follow; unknown: one more than the page has was asked for, to see.
+    is_more: Option<bool>,
+}
+
+impl Window {
+    fn of(has_cursor: bool, rows_before: i64, limit: i64, total: i64) -> Self {
+        let offset = if has_cursor { 0 } else { rows_before };
+        let behind = (total - offset - limit).max(0);
+        if offset <= behind || offset == 0 {
+            return Self { is_from_the_end: false, limit: limit + 1, offset, is_more: None };
+        }
+        let limit = limit.min(total - offset).max(0);
+        Self { is_from_the_end: true, limit, offset: behind, is_more: Some(behind > 0) }
+    }
+}
 
 /// Where a page ended, as its order tells.
 enum Behind {
@@ -487,6 +522,20 @@ mod tests {
             let error = shelf(query).expect_err(query);
             assert!(matches!(error, Error::Parameter { field, .. } if field == name), "{query}: {error}");
         }
+    }
+
+    #[test]
+    fn a_page_by_its_number_skips_the_fewer_rows() {
+        let read = |rows_before, limit, total| {
+            let window = Window::of(false, rows_before, limit, total);
+            (window.is_from_the_end, window.offset, window.limit)
+        };
+        assert_eq!(read(0, 50, 20), (false, 0, 51));
+        assert_eq!(read(400, 100, 1_000), (false, 400, 101));
+        assert_eq!(read(500, 100, 1_000), (true, 400, 100));
+        assert_eq!(read(950, 100, 1_000), (true, 0, 50));
+        assert_eq!(read(1_000, 100, 1_000), (true, 0, 0), "behind the end nothing is read");
+        assert_eq!(Window::of(true, 500, 100, 1_000).offset, 0, "a cursor skips by itself");
     }
 
     #[test]
