@@ -217,12 +217,16 @@ impl Shelf {
     pub async fn page(&self, client: &impl Sql, user_id: i64, asked: &Asked) -> Result<Page<Albums>> {
         let range = asked.range();
         let total = self.total(client, user_id, asked, &range).await?;
-        let mut question = self.question(&user_id, asked, &range);
         let after = asked.after.as_ref().map(|cursor| Behind::read(self.sort, cursor)).transpose()?;
+        let (first, skipped) = self.skipped(client, asked).await?;
+        let mut question = self.question(&user_id, asked, &range);
+        if skipped > 0 {
+            question.and("r.sort_key >= {}", &first);
+        }
         if let Some(after) = &after {
             self.behind(after, &mut question);
         }
-        let window = Window::of(after.is_some(), asked.rows_before(), asked.limit, total);
+        let window = Window::of(after.is_some(), asked.rows_before() - skipped, asked.limit, total - skipped);
         let (order, key) = self.order(window.is_from_the_end);
         let sql = format!(
             "select a.id, {key} from {} where {} order by {order} limit {} offset {}",
@@ -240,6 +244,17 @@ impl Shelf {
         let next_cursor = rows.last().filter(|_| is_more).map(|row| self.cursor(row).text());
         let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
         Ok(asked.answer(Albums::by_ids(client, user_id, &ids).await?, total, next_cursor))
+    }
+
+    /// A page by its number among all albums by their artists begins with a letter: that, and how many albums come before
+    /// it, as the triggers keep them.
+    async fn skipped(&self, client: &impl Sql, asked: &Asked) -> Result<(String, i64)> {
+        let is_of_all = self.is_whole() && asked.artist_id.is_none() && asked.letter.is_none();
+        if self.sort != Sort::Artist || !is_of_all || asked.after.is_some() || asked.rows_before() == 0 {
+            return Ok((String::new(), 0));
+        }
+        let row = client.maybe_row(LETTER_OF_PAGE, &[&asked.rows_before()]).await?;
+        Ok(row.map_or_else(|| (String::new(), 0), |row| (row.get(0), row.get(1))))
     }
 
     /// What it is ordered by, and what a cursor tells of a row.
@@ -325,6 +340,10 @@ impl Shelf {
     }
 }
 
+const LETTER_OF_PAGE: &str = "select letter, before::bigint from (
+        select letter, sum(names) over (order by letter) - names as before from letter_total
+        where kind = 'album by artist' and names > 0) l
+    where before <= $1 order by letter desc limit 1";
 const ALBUM_COUNT: &str = "select album_count from library";
 
 /// Which rows a page reads. One by its number skips the rows before it, or those behind it where they are fewer.
