@@ -253,7 +253,7 @@ reproducible: build
     {{ package }} reproducible
 
 # The package as users get it: from vendored crates, by Debian's own compiler, without a network, twice, the same bytes (half an hour)
-release: setup
+release: setup web
     {{ package }} release
 
 # The machine tests: a booted Debian 13 with `apt install barbossa` (NAME picks some)
