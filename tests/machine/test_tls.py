@@ -85,6 +85,11 @@ def test_certbot_gets_a_certificate_and_renews_it_as_the_readme_says(machine, au
     # As certbot.timer does it, but for the date: it is not due yet.
     machine.run(*authority, "renew", "--force-renewal", "--no-random-sleep-on-renew")
     machine.wait_until("nginx serves with the renewed one", lambda: seen(machine) == of(machine, live) != first)
+    # Only root may look into certbot's folders.
+    assert machine.sh("stat -c %a /etc/letsencrypt/live").strip() == "700"
+    told = json.loads(machine.run("barbossa", "status", "--json", check=False).stdout)["certificate"]
+    assert told and told["path"] == f"{live}/fullchain.pem", told
+    assert f"{live}/fullchain.pem, for another" in machine.run("barbossa", "doctor", check=False).stdout
 
 
 def test_what_does_not_belong_together_changes_nothing(machine):

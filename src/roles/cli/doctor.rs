@@ -11,7 +11,7 @@ use super::desk;
 use super::doctor_machine as machine;
 use super::doctor_music::{self, Tried, Views};
 use super::exit::Status;
-use super::host;
+use super::host::{self, Pem};
 use super::terminal::{print, print_json, span, table};
 use crate::app::App;
 use crate::backups;
@@ -65,8 +65,9 @@ pub fn run(output: Output) -> anyhow::Result<Status> {
         let found = &mut findings;
         // Before root's rights are given away.
         let views = doctor_music::look(&loaded.settings);
+        let pem = host::read_certificate();
         desk::with_app(|app| async move {
-            found.extend(examine(&app, views).await);
+            found.extend(examine(&app, views, pem).await);
             Ok(Status::Done)
         })?;
     }
@@ -87,7 +88,11 @@ pub fn run(output: Output) -> anyhow::Result<Status> {
     Ok(if is_bad { Status::Failed } else { Status::Done })
 }
 
-async fn examine(app: &App, views: Views) -> Vec<Finding> {
+async fn examine(app: &App, views: Views, pem: Option<Pem>) -> Vec<Finding> {
+    let certificate = match pem {
+        Some(pem) => pem.certificate().await,
+        None => None,
+    };
     vec![
         finding("database", database(app).await),
         finding("redis", redis(app).await),
@@ -106,7 +111,7 @@ async fn examine(app: &App, views: Views) -> Vec<Finding> {
         finding("destinations", destinations(app).await),
         finding("music backup", music_backup(app).await),
         finding("sources", sources(app).await),
-        finding("certificate", machine::certificate(host::certificate().await, app.clock.now())),
+        finding("certificate", machine::certificate(certificate, app.clock.now())),
         finding("clock", machine::clock(host::is_clock_synchronized().await)),
         finding("inotify", machine::inotify(Path::new("/proc/sys/fs/inotify"))),
         finding("units", machine::units(&host::failed_units().await)),

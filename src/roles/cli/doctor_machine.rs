@@ -138,7 +138,9 @@ pub(super) fn sockets(listening: &Path, units: &Path) -> Found {
 
 pub(super) fn certificate(found: Option<Certificate>, now: Timestamp) -> Found {
     let Some(found) = found else {
-        return doubtful("cannot be read: see ssl_certificate in /etc/nginx/snippets/barbossa-tls.conf");
+        return doubtful(
+            "cannot be read: run this as root, or see ssl_certificate in /etc/nginx/snippets/barbossa-tls.conf",
+        );
     };
     let (path, left) = (found.path.display(), age(now, found.expires_at));
     if left.is_zero() {

@@ -1,5 +1,6 @@
 //! What the machine around us tells: units that failed, nginx's certificate, the clock.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,27 +47,43 @@ pub async fn is_active(unit: &str) -> Option<bool> {
     Some(["active", "reloading", "activating"].contains(&state.as_str()))
 }
 
-/// The certificate of our site, if it can be read.
-pub async fn certificate() -> Option<Certificate> {
-    certificate_of(Path::new(TLS_SNIPPET)).await
+/// A certificate as it lies there.
+pub struct Pem {
+    path: PathBuf,
+    text: Vec<u8>,
 }
 
-async fn certificate_of(snippet: &Path) -> Option<Certificate> {
+/// The certificate that our site names, if it can be read. Before root's rights are given away: certbot keeps what it
+/// fetched where only root may look.
+pub fn read_certificate() -> Option<Pem> {
+    read_certificate_of(Path::new(TLS_SNIPPET))
+}
+
+fn read_certificate_of(snippet: &Path) -> Option<Pem> {
     let text = std::fs::read_to_string(snippet).ok()?;
     let named =
         text.lines().find_map(|l| l.trim().strip_prefix("ssl_certificate ")?.trim().strip_suffix(';'))?;
     let path = PathBuf::from(named.trim().trim_matches('"'));
-    let said = Program::new("openssl")
-        .args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"])
-        .arg(&path)
-        .deadline(PATIENCE)
-        .run()
-        .await
-        .ok()?;
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    // `notAfter=2036-11-19 19:12:43Z`
-    let expires_at = said.trim().strip_prefix("notAfter=")?.parse().ok()?;
-    Some(Certificate { path, expires_at })
+    Some(Pem { text: std::fs::read(&path).ok()?, path })
+}
+
+impl Pem {
+    /// When it ends, as openssl says.
+    pub async fn certificate(self) -> Option<Certificate> {
+        let mut copy = tempfile::NamedTempFile::new().ok()?;
+        copy.write_all(&self.text).ok()?;
+        let said = Program::new("openssl")
+            .args(["x509", "-noout", "-enddate", "-dateopt", "iso_8601", "-in"])
+            .arg(copy.path())
+            .deadline(PATIENCE)
+            .run()
+            .await
+            .ok()?;
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        // `notAfter=2036-11-19 19:12:43Z`
+        let expires_at = said.trim().strip_prefix("notAfter=")?.parse().ok()?;
+        Some(Certificate { path: self.path, expires_at })
+    }
 }
 
 /// Whether the clock is set by the network; none where nobody knows.
@@ -117,10 +134,12 @@ mod tests {
             format!("# mine\nssl_certificate \"{}\";\nssl_certificate_key x;\n", certificate.display()),
         )
         .unwrap();
-        let found = certificate_of(&snippet).await.unwrap();
+        let found = read_certificate_of(&snippet).unwrap().certificate().await.unwrap();
         let days = found.expires_at.duration_since(Timestamp::now()).as_hours() / 24;
         assert!(found.path == certificate && (9..=10).contains(&days), "{found:?}");
         std::fs::write(&certificate, "nothing").unwrap();
-        assert!(certificate_of(&snippet).await.is_none());
+        assert!(read_certificate_of(&snippet).unwrap().certificate().await.is_none());
+        std::fs::remove_file(&certificate).unwrap();
+        assert!(read_certificate_of(&snippet).is_none());
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::args::Output;
 use super::desk;
 use super::exit::{Status, explain};
-use super::host::{self, Certificate};
+use super::host::{self, Certificate, Pem};
 use super::music_backup;
 use super::terminal::{bytes, count, print, print_json, span, table, time};
 use crate::app::App;
@@ -110,8 +110,9 @@ struct Library {
 }
 
 pub fn run(output: Output) -> anyhow::Result<Status> {
+    let pem = host::read_certificate();
     let told = desk::with_app(|app| async move {
-        let report = Box::pin(gather(&app)).await?;
+        let report = Box::pin(gather(&app, pem)).await?;
         if output.json {
             print_json(&report)?;
         } else {
@@ -141,7 +142,7 @@ fn exit_of(verdict: Verdict) -> Status {
     }
 }
 
-async fn gather(app: &App) -> anyhow::Result<Report> {
+async fn gather(app: &App, pem: Option<Pem>) -> anyhow::Result<Report> {
     let client = app.db.get().await?;
     let (schema, redis) = (current_version(&client).await?, app.cache.is_there().await);
     let row = client.row(LIBRARY, &[]).await?;
@@ -154,8 +155,14 @@ async fn gather(app: &App) -> anyhow::Result<Report> {
         damaged: row.get(5),
     };
     let probes = app.kept::<Probes>();
+    let certificate = async {
+        match pem {
+            Some(pem) => pem.certificate().await,
+            None => None,
+        }
+    };
     let (health, failed_units, certificate) =
-        tokio::join!(probes.look(app), host::failed_units(), host::certificate());
+        tokio::join!(probes.look(app), host::failed_units(), certificate);
     let roles = roles(&client, app.clock.now()).await?;
     let watching = roles.iter().find(|role| role.role == "watcher" && !role.is_late);
     let watcher = watching.map(|role| role.status.clone());
