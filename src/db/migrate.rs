@@ -81,6 +81,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "pages_of_years",
         sql: include_str!("migrations/0025_pages_of_years.sql"),
     },
+    Migration { version: 26, name: "fillings", sql: include_str!("migrations/0026_fillings.sql") },
 ];
 
 /// The version of the schema that this program was built for.

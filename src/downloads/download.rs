@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
 use super::fetch::FetchDownload;
+use super::filling::Filling;
 use super::place::Place;
 use crate::activity;
 use crate::app::App;
@@ -65,6 +66,9 @@ pub struct Download {
     /// What it is at its source.
     #[serde(skip)]
     pub reference: String,
+    /// The place that it takes in that album, when it is a single track.
+    #[serde(skip)]
+    pub filling: Option<Filling>,
     /// When it began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -94,6 +98,8 @@ pub struct NewDownload {
     pub confirm_lossy: bool,
     /// The album whose gaps it is to fill: fetched although that is here.
     pub fills_album_id: Option<i64>,
+    /// The place that it takes there, when it is a single track.
+    pub filling: Option<Filling>,
     /// What it is, where that is known already.
     pub title: Option<String>,
     /// Whose it is, where that is known already.
@@ -117,8 +123,8 @@ const IN_LIBRARY: &str = "select t.album_id from provenance p join track t on t.
 const ACTIVE: &str = "select d.id, u.username from download d join app_user u on u.id = d.user_id
     where d.reference = $1 and d.state in ('pending', 'downloading', 'importing')";
 const INSERT: &str = "insert into download (user_id, source, source_url, reference, search_query, search_type, quality,
-        confirm_lossy, fills_album_id, title, artist, state, result_album_id, finished_at, progress)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $12::bigint is null then 'pending' else 'duplicate' end,
+        confirm_lossy, fills_album_id, title, artist, filling, state, result_album_id, finished_at, progress)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $13, case when $12::bigint is null then 'pending' else 'duplicate' end,
         $12, case when $12::bigint is not null then now() end, case when $12::bigint is null then 0 else 100 end)
     returning id";
 const HAS_JOB: &str = "update download set job_id = $2, path = $3 where id = $1";
@@ -157,6 +163,9 @@ impl From<&Row> for Download {
             quality: row.get("quality"),
             confirm_lossy: row.get("confirm_lossy"),
             reference: row.get("reference"),
+            filling: row
+                .get::<_, Option<Value>>("filling")
+                .and_then(|place| serde_json::from_value(place).ok()),
             started_at: row.get("started_at"),
             completed_at: row.get("finished_at"),
             created_at: row.get("created_at"),
@@ -212,6 +221,7 @@ pub async fn create(app: &App, tx: &impl Sql, new: &NewDownload) -> Result<Downl
                 &new.title,
                 &new.artist,
                 &there,
+                &new.filling.as_ref().and_then(|place| serde_json::to_value(place).ok()),
             ],
         )
         .await;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::download::{Download, find};
+use super::gaps::FillGaps;
 use super::place::{Place, size_of};
 use crate::db::{Client, Sql};
 use crate::error::{Error, Result};
@@ -247,6 +248,12 @@ impl Fetch<'_> {
     // -- the good end
 
     async fn publish(&self, fetched: Fetched) -> Result<Outcome> {
+        if let Some(filling) = self.download.filling.clone() {
+            let staging = self.place.staging.clone();
+            if !blocking(move || filling.tag(&staging)).await?? {
+                return self.fail("The source brought more than one track, where one is missing.").await;
+            }
+        }
         let (place, staging) = (self.place.clone(), self.place.staging.clone());
         let size = i64::try_from(blocking(move || size_of(&staging)).await?).unwrap_or(i64::MAX);
         // Before the folder can be seen, so that whoever finds it knows where it comes from.
@@ -332,6 +339,9 @@ impl Fetch<'_> {
         if tx.run(FAIL, &[&self.download.id, &why, &self.said()]).await? > 0 {
             let told = json!({"download_id": self.download.id, "error": why});
             events::publish(&tx, "download:error", Audience::User(self.download.user_id), &told).await?;
+            if let Some(next) = FillGaps::after(&self.download) {
+                jobs::enqueue(&tx, &next).await?;
+            }
         }
         tx.commit().await?;
         tracing::warn!(

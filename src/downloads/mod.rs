@@ -10,6 +10,7 @@ mod catalogue;
 mod collection;
 mod download;
 mod fetch;
+mod filling;
 mod gaps;
 mod http;
 mod place;

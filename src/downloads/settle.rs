@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::download::{Download, find};
+use super::gaps::FillGaps;
 use crate::db::Sql;
 use crate::error::Result;
 use crate::events::{self, Audience};
-use crate::jobs::{Context, Job, Outcome, Queue};
+use crate::jobs::{self, Context, Job, Outcome, Queue};
 
 /// Until a job that has not begun, or is about to end, is looked at again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -81,7 +82,11 @@ impl Job for SettleDownload {
             return Ok(Outcome::Cancel("it was never fetched".into()));
         }
         let (verdict, has_job) = judge_now(&tx, &download).await?;
-        settle(&tx, &download, &verdict).await?;
+        let has_turned = settle(&tx, &download, &verdict).await?;
+        let is_over = matches!(verdict, Verdict::Complete(_) | Verdict::Duplicate | Verdict::Failed(_));
+        if let Some(next) = FillGaps::after(&download).filter(|_| has_turned && is_over) {
+            jobs::enqueue(&tx, &next).await?;
+        }
         tx.commit().await?;
         if has_job {
             return Ok(Outcome::Snooze(AGAIN));
@@ -136,7 +141,8 @@ fn judge(imports: &[Standing], has_job: bool, reason: Option<String>) -> Verdict
     }
 }
 
-async fn settle(tx: &impl Sql, download: &Download, verdict: &Verdict) -> Result<()> {
+/// Whether that is new.
+async fn settle(tx: &impl Sql, download: &Download, verdict: &Verdict) -> Result<bool> {
     let (state, album_id, review_id, error) = match verdict {
         Verdict::Importing => ("importing", None, None, None),
         Verdict::Review(id) => ("pending_review", None, Some(*id), None),
@@ -149,7 +155,7 @@ async fn settle(tx: &impl Sql, download: &Download, verdict: &Verdict) -> Result
         Verdict::Cancelled => ("cancelled", None, None, None),
     };
     if tx.run(SETTLE, &[&download.id, &state, &album_id, &review_id, &error]).await? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let to = Audience::User(download.user_id);
     match verdict {
@@ -170,7 +176,7 @@ async fn settle(tx: &impl Sql, download: &Download, verdict: &Verdict) -> Result
             events::publish(tx, "download:progress", to, &told).await?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]

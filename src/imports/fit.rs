@@ -282,6 +282,7 @@ mod tests {
             position: n as u32 + 1,
             title: format!("Song {}", n + 1),
             length: Some(*length),
+            artist_credit: Vec::new(),
             recording: Recording { id: Uuid::from_u128(n as u128 + 1), ..Recording::default() },
         };
         let tracks: Vec<Track> = lengths.iter().enumerate().map(track).collect();

@@ -83,6 +83,8 @@ pub struct Origin {
     pub program: Option<String>,
     /// Its version.
     pub program_version: Option<String>,
+    /// The album whose gaps it was fetched to fill.
+    pub fills_album_id: Option<i64>,
 }
 
 const FIND: &str =

@@ -288,7 +288,11 @@ impl ImportRelease {
             is_total_told: tells_total(&candidate),
             twin: twin.as_ref(),
             known: &known,
-            min_confidence: context.app.settings.imports.min_confidence,
+            // What was fetched for a place in an album is known to be for it.
+            min_confidence: match import.origin.as_ref().and_then(|origin| origin.fills_album_id) {
+                Some(_) => 0.0,
+                None => context.app.settings.imports.min_confidence,
+            },
             is_trusted: matches!(import.source.as_str(), "qobuz" | "bandcamp" | "lidarr"),
             uncut: uncut.as_deref(),
             approval,

@@ -24,27 +24,29 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// What is missing of an album.
-#[derive(Debug, Serialize, ToSchema)]
-struct MissingTracks {
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct MissingTracks {
     /// By disc and number.
-    tracks: Vec<MissingTrack>,
+    pub tracks: Vec<MissingTrack>,
     /// Discs of which nothing is here and no track is known.
-    discs: Vec<i32>,
+    pub discs: Vec<i32>,
     /// Tracks that are missing and of which nothing is known.
-    unnamed: i32,
+    pub unnamed: i32,
 }
 
 /// A track that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-struct MissingTrack {
+pub struct MissingTrack {
     /// Counts from 1.
-    disc_number: i32,
+    pub disc_number: i32,
     /// On its disc.
-    track_number: i32,
+    pub track_number: i32,
     /// As MusicBrainz has it, when the release is known there.
-    title: Option<String>,
+    pub title: Option<String>,
+    /// Whose it is, when that is not the release's artist.
+    pub artist: Option<String>,
     /// Seconds.
-    duration: Option<i64>,
+    pub duration: Option<i64>,
 }
 
 const RELEASE: &str = "select a.musicbrainz_id from album a where a.id = $1";
@@ -57,20 +59,33 @@ const HERE: &str =
 async fn missing_tracks(State(app): State<App>, _: User, Path(id): Path<i64>) -> Result<Json<MissingTracks>> {
     let client = app.db.get().await?;
     let row = client.maybe_row(RELEASE, &[&id]).await?.ok_or(Error::NotFound("Album not found"))?;
-    let Some(album) = library::incomplete_album(&client, id).await? else {
-        return Ok(Json(MissingTracks { tracks: Vec::new(), discs: Vec::new(), unnamed: 0 }));
-    };
-    let listed = match row.get::<_, Option<Uuid>>(0) {
-        Some(release) => listed(&client, release).await?,
-        None => Listed::new(),
-    };
-    let here = client.rows(HERE, &[&id]).await?;
-    let here = here.iter().map(|row| (row.get(0), row.get(1))).collect();
-    Ok(Json(named(&album.missing, album.unnamed, album.total_tracks, &here, &listed)))
+    Ok(Json(missing_of(&client, id, row.get(0)).await?))
 }
 
-/// A release's tracks: by disc and number, the title and the length in seconds.
-type Listed = BTreeMap<(i32, i32), (String, Option<i64>)>;
+/// The tracks of an album that are not here, named by the answer about this release that was kept.
+pub async fn missing_of(client: &impl Sql, album_id: i64, release: Option<Uuid>) -> Result<MissingTracks> {
+    let Some(album) = library::incomplete_album(client, album_id).await? else {
+        return Ok(MissingTracks::default());
+    };
+    let listed = match release {
+        Some(release) => listed(client, release).await?,
+        None => Listed::new(),
+    };
+    let here = client.rows(HERE, &[&album_id]).await?;
+    let here = here.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(named(&album.missing, album.unnamed, album.total_tracks, &here, &listed))
+}
+
+/// What is known of a track.
+#[derive(Debug, Clone, Default)]
+struct ListedTrack {
+    title: String,
+    artist: Option<String>,
+    seconds: Option<i64>,
+}
+
+/// A release's tracks, by disc and number.
+type Listed = BTreeMap<(i32, i32), ListedTrack>;
 
 async fn listed(client: &impl Sql, release: Uuid) -> Result<Listed> {
     let question = musicbrainz::release(release);
@@ -83,12 +98,15 @@ async fn listed(client: &impl Sql, release: Uuid) -> Result<Listed> {
 
 fn tracks_of(release: Release) -> Listed {
     let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    let of_all = release.artist();
     let mut listed = Listed::new();
     for (place, medium) in (1..).zip(release.media) {
         let disc = medium.position.map_or(place, number);
         for track in medium.tracks {
-            let ms = track.length.or(track.recording.length).and_then(|ms| i64::try_from(ms).ok());
-            listed.insert((disc, number(track.position)), (track.title, ms.map(|ms| (ms + 500) / 1000)));
+            let ms = track.duration_ms().and_then(|ms| i64::try_from(ms).ok());
+            let artist = Some(track.artist()).filter(|artist| !artist.is_empty() && *artist != of_all);
+            let known = ListedTrack { artist, seconds: ms.map(|ms| (ms + 500) / 1000), title: track.title };
+            listed.insert((disc, number(track.position)), known);
         }
     }
     listed
@@ -124,8 +142,9 @@ fn named(
         MissingTrack {
             disc_number: place.0,
             track_number: place.1,
-            title: known.map(|(title, _)| title.clone()),
-            duration: known.and_then(|(_, seconds)| *seconds),
+            title: known.map(|known| known.title.clone()),
+            artist: known.and_then(|known| known.artist.clone()),
+            duration: known.and_then(|known| known.seconds),
         }
     });
     MissingTracks { tracks: tracks.collect(), discs, unnamed: (unnamed - found).max(0) }
@@ -150,8 +169,8 @@ mod tests {
                 is_whole_disc: tracks.is_empty(),
             })
             .collect();
-        let listed =
-            listed.iter().map(|(disc, n, title)| ((*disc, *n), ((*title).to_owned(), None))).collect();
+        let known = |title: &str| ListedTrack { title: title.to_owned(), ..ListedTrack::default() };
+        let listed = listed.iter().map(|(disc, n, title)| ((*disc, *n), known(title))).collect();
         let all = named(&missing, unnamed, total, &here.iter().copied().collect(), &listed);
         let tracks: Vec<String> = all
             .tracks
@@ -159,6 +178,19 @@ mod tests {
             .map(|t| format!("{}.{} {}", t.disc_number, t.track_number, t.title.as_deref().unwrap_or("?")))
             .collect();
         format!("{} {:?} +{}", tracks.join(", "), all.discs, all.unnamed)
+    }
+
+    #[test]
+    fn a_track_of_a_compilation_has_an_artist_of_its_own() {
+        let release =
+            serde_json::from_value(serde_json::json!({"artist-credit": [{"name": "Various Artists"}],
+            "media": [{"tracks": [
+                {"position": 1, "title": "A", "length": 1501, "artist-credit": [{"name": "Ann"}]},
+                {"position": 2, "title": "B", "artist-credit": [{"name": "Various Artists"}]}]}]}));
+        let listed = tracks_of(release.unwrap());
+        let (a, b) = (&listed[&(1, 1)], &listed[&(1, 2)]);
+        assert_eq!((a.artist.as_deref(), a.seconds), (Some("Ann"), Some(2)));
+        assert_eq!((b.title.as_str(), b.artist.as_deref(), b.seconds), ("B", None, None));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub use inbox::{is_importable, source_of};
 pub use known::{Known, KnownTrack, bring};
 pub use lookup::{Lookups, NoAnswer};
 pub use loose::{SortLoose, folder_name};
+pub use missing::missing_of;
 pub use returned::ReturnFromTrash;
 pub use review::{Review, ReviewDetail, state_of};
 pub use show::{Asked, Shown};

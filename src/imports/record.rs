@@ -85,6 +85,7 @@ fn arrival(import: &Import) -> Arrival<'_> {
         source: &import.source,
         source_url: origin.and_then(|o| o.url.as_deref()),
         reference: origin.and_then(|o| o.reference.as_deref()),
+        fills_album_id: origin.and_then(|o| o.fills_album_id),
         requested_by: import.requested_by,
         program: origin.and_then(|o| o.program.as_deref()),
         program_version: origin.and_then(|o| o.program_version.as_deref()),

@@ -153,6 +153,8 @@ pub struct Track {
     pub title: String,
     /// Milliseconds.
     pub length: Option<u64>,
+    /// Whose it is.
+    pub artist_credit: Vec<Credit>,
     /// What is heard.
     pub recording: Recording,
 }
@@ -211,7 +213,7 @@ impl Release {
 
     /// Whose it is, as credited.
     pub fn artist(&self) -> String {
-        self.artist_credit.iter().flat_map(|c| [c.name.as_str(), c.joinphrase.as_str()]).collect()
+        credited(&self.artist_credit)
     }
 
     /// The year of this edition.
@@ -241,10 +243,19 @@ impl Release {
 }
 
 impl Track {
+    /// Whose it is, as credited; nothing where that is not told.
+    pub fn artist(&self) -> String {
+        credited(&self.artist_credit)
+    }
+
     /// Milliseconds.
     pub fn duration_ms(&self) -> Option<u64> {
         self.length.or(self.recording.length)
     }
+}
+
+fn credited(names: &[Credit]) -> String {
+    names.iter().flat_map(|c| [c.name.as_str(), c.joinphrase.as_str()]).collect()
 }
 
 fn read<T: for<'a> Deserialize<'a>>(answer: Value) -> Result<T, Trouble> {

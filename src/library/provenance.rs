@@ -42,6 +42,8 @@ pub struct Arrival<'a> {
     pub import_id: i64,
     /// The download's row.
     pub download_id: Option<i64>,
+    /// The album whose gaps it was fetched to fill.
+    pub fills_album_id: Option<i64>,
 }
 
 // Nobody has changed the files yet: their checksums are those that they came with.
@@ -50,6 +52,7 @@ const ARRIVED: &str = "insert into provenance (track_id, source, source_url, ref
     select t.id, $2, $3, $4, $5, (select u.username from app_user u where u.id = $5), t.checksum, t.essence, $6, $7, $8, $9, $10
     from track t where t.id = any($1) order by t.disc_number, t.track_number, t.id";
 const TRACKS_CAME_FROM: &str = "update track set source_url = $2 where id = any($1)";
+const TRACKS_FILL_GAPS: &str = "update track set is_filling = $2 where id = any($1)";
 const ALBUM_CAME_FROM: &str = "update album set source_url = coalesce(source_url, $2) where id = $1";
 
 /// Notes where tracks of an album come from, in the transaction that records them.
@@ -72,6 +75,7 @@ pub async fn note_arrival(
         program_version,
         import_id,
         download_id,
+        fills_album_id,
     } = arrival;
     tx.run(
         ARRIVED,
@@ -89,6 +93,10 @@ pub async fn note_arrival(
         ],
     )
     .await?;
+    let is_filling = *fills_album_id == Some(album_id);
+    if is_filling || is_replacement {
+        tx.run(TRACKS_FILL_GAPS, &[&track_ids, &is_filling]).await?;
+    }
     if source_url.is_some() {
         tx.run(TRACKS_CAME_FROM, &[&track_ids, source_url]).await?;
         tx.run(ALBUM_CAME_FROM, &[&album_id, source_url]).await?;

@@ -53,6 +53,8 @@ pub struct Track<'r> {
     pub missing: bool,
     /// Of the album's cover, as in `Album`.
     pub artwork_version: Option<&'r str>,
+    /// It was fetched to fill a gap of its album.
+    pub is_filling: bool,
 }
 
 impl<'r> From<&'r Row> for Track<'r> {
@@ -81,6 +83,7 @@ impl<'r> From<&'r Row> for Track<'r> {
             is_hearted: row.get(16),
             missing: row.get(17),
             artwork_version: row.get(18),
+            is_filling: row.get(19),
         }
     }
 }
@@ -102,7 +105,7 @@ const BY_IDS: &str = "select t.id, t.title, t.track_number, t.disc_number, t.alb
         coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
             (select true from heart h where h.user_id = $1 and h.album_id = t.album_id), false),
         t.missing_since is not null,
-        (select left(p.hash, 16) from picture p where p.path = a.artwork_path)
+        (select left(p.hash, 16) from picture p where p.path = a.artwork_path), t.is_filling
     from unnest($2::bigint[]) with ordinality asked (id, place)
         join track t on t.id = asked.id join album a on a.id = t.album_id join artist r on r.id = a.artist_id
     order by asked.place";
@@ -186,6 +189,8 @@ struct TrackBrief<'r> {
     is_hearted: bool,
     /// Its file is away.
     missing: bool,
+    /// It was fetched to fill a gap of the album; marked when it is lossy.
+    is_filling: bool,
 }
 
 impl<'r> From<&'r Row> for TrackBrief<'r> {
@@ -208,6 +213,7 @@ impl<'r> From<&'r Row> for TrackBrief<'r> {
             quality_display: quality_display(format, is_lossy, sample_rate, bit_depth, bitrate),
             is_hearted: row.get(12),
             missing: row.get(13),
+            is_filling: row.get(14),
         }
     }
 }
@@ -217,7 +223,7 @@ const OF_ALBUM: &str =
         t.sample_rate_hz, t.bit_depth, t.bitrate_kbps, t.format, t.is_lossy,
         coalesce((select true from heart h where h.user_id = $1 and h.track_id = t.id),
             (select true from heart h where h.user_id = $1 and h.album_id = $2), false),
-        t.missing_since is not null
+        t.missing_since is not null, t.is_filling
     from track t where t.album_id = $2 order by t.disc_number, t.track_number, t.id";
 
 impl TracksOfAlbum {

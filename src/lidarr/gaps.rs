@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Way;
+use crate::app::App;
 use crate::db::Sql;
 use crate::error::Result;
 use crate::integrations::Trouble;
@@ -39,36 +40,9 @@ impl Job for FillGaps {
     }
 
     async fn run(self, context: &Context) -> Result<Outcome> {
-        let client = context.app.db.get().await?;
-        let mut gaps = Vec::new();
-        let mut after = self.album_id.map_or(0, |id| id - 1);
-        loop {
-            let (found, next) = library::incomplete(&client, after, PAGE).await?;
-            gaps.extend(
-                found.into_iter().filter(|album| self.album_id.is_none_or(|id| id == album.album_id)),
-            );
-            match next {
-                Some(next) if self.album_id.is_none() => after = next,
-                _ => break,
-            }
-        }
-        let ids: Vec<i64> = gaps.iter().map(|album| album.album_id).collect();
-        let releases = client.rows(RELEASES, &[&ids]).await?;
-        drop(client);
-        let releases: HashMap<i64, Uuid> = releases.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let asked = async {
-            let (way, web) = (Way::of(&context.app.settings)?, context.app.direct_web());
-            let lidarr = way.asked(&web);
-            let mut wanted = matching(&gaps, &releases, &lidarr.missing().await?);
-            wanted.truncate(MOST);
-            if !wanted.is_empty() {
-                lidarr.search_albums(&wanted).await?;
-            }
-            Ok(wanted)
-        };
-        Ok(match asked.await {
-            Ok(wanted) => Outcome::Done(
-                json!({"incomplete": gaps.len(), "searched": wanted.len(), "album_ids": wanted}),
+        Ok(match search_missing(&context.app, self.album_id).await? {
+            Ok(Searched { incomplete, album_ids }) => Outcome::Done(
+                json!({"incomplete": incomplete, "searched": album_ids.len(), "album_ids": album_ids}),
             ),
             Err(trouble @ (Trouble::Away(..) | Trouble::Busy { .. })) => {
                 return Err(anyhow::anyhow!("{trouble}").into());
@@ -76,6 +50,45 @@ impl Job for FillGaps {
             Err(trouble) => Outcome::Cancel(trouble.to_string()),
         })
     }
+}
+
+/// What Lidarr looks for now.
+#[derive(Debug, Clone)]
+pub struct Searched {
+    /// How many of our albums have gaps.
+    pub incomplete: usize,
+    /// Lidarr's own ids of those that it searches for.
+    pub album_ids: Vec<i64>,
+}
+
+/// Has it look for what is missing of an album, or of all of them. Those that it does not want are left out.
+pub async fn search_missing(app: &App, album_id: Option<i64>) -> Result<Result<Searched, Trouble>> {
+    let client = app.db.get().await?;
+    let mut gaps = Vec::new();
+    let mut after = album_id.map_or(0, |id| id - 1);
+    loop {
+        let (found, next) = library::incomplete(&client, after, PAGE).await?;
+        gaps.extend(found.into_iter().filter(|album| album_id.is_none_or(|id| id == album.album_id)));
+        match next {
+            Some(next) if album_id.is_none() => after = next,
+            _ => break,
+        }
+    }
+    let ids: Vec<i64> = gaps.iter().map(|album| album.album_id).collect();
+    let releases = client.rows(RELEASES, &[&ids]).await?;
+    drop(client);
+    let releases: HashMap<i64, Uuid> = releases.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let asked = async {
+        let (way, web) = (Way::of(&app.settings)?, app.direct_web());
+        let lidarr = way.asked(&web);
+        let mut wanted = matching(&gaps, &releases, &lidarr.missing().await?);
+        wanted.truncate(MOST);
+        if !wanted.is_empty() {
+            lidarr.search_albums(&wanted).await?;
+        }
+        Ok(wanted)
+    };
+    Ok(asked.await.map(|album_ids| Searched { incomplete: gaps.len(), album_ids }))
 }
 
 /// Lidarr's ids of our albums: by an edition that both know, else by artist and title.

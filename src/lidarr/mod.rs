@@ -14,7 +14,7 @@ mod webhook;
 
 pub use ask::AskLidarr;
 pub use collect::CollectLidarr;
-pub use gaps::FillGaps;
+pub use gaps::{FillGaps, search_missing};
 pub use http::routes;
 
 use secrecy::SecretString;

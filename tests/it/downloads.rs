@@ -18,7 +18,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::audio::{Format, Song, cover};
-use crate::harness::{Client, Town, files_beneath};
+use crate::harness::{Client, Town, eventually, files_beneath};
 
 /// A household whose roles all run, and a web server with media beside it.
 pub struct House {
@@ -77,6 +77,18 @@ pub fn script(path: &Path, text: &str) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+fn fake(town: &mut Town, lines: &str) {
+    let about = json!({"title": "Tone", "uploader": "Ann", "formats": [{"acodec": "flac"}], "webpage_url": "http://x/"});
+    let program = town.pending().parent().unwrap().join("yt-dlp");
+    script(
+        &program,
+        &format!(
+            "case \"$*\" in *--version*) echo 2025.01.01; exit;; *--dump-single-json*) echo '{about}'; exit;; esac\n{lines}"
+        ),
+    );
+    town.settings_mut().downloads.yt_dlp_path = program;
+}
+
 impl House {
     /// With the real yt-dlp.
     async fn new() -> Self {
@@ -85,18 +97,7 @@ impl House {
 
     /// With a program that does what the lines say; `--version` and the look at the page are answered well before that.
     async fn faking(lines: &str) -> Self {
-        let about = json!({"title": "Tone", "uploader": "Ann", "formats": [{"acodec": "flac"}], "webpage_url": "http://x/"});
-        Self::with(|town| {
-            let program = town.pending().parent().unwrap().join("yt-dlp");
-            script(
-                &program,
-                &format!(
-                    "case \"$*\" in *--version*) echo 2025.01.01; exit;; *--dump-single-json*) echo '{about}'; exit;; esac\n{lines}"
-                ),
-            );
-            town.settings_mut().downloads.yt_dlp_path = program;
-        })
-        .await
+        Self::with(|town| fake(town, lines)).await
     }
 
     pub async fn with(change: impl FnOnce(&mut Town)) -> Self {
@@ -395,6 +396,33 @@ async fn one_that_hangs_is_ended_with_all_that_it_began_and_leaves_nothing() {
         house.client.post(&format!("/api/downloads/{}/cancel", asked["id"]), json!({})).await.expect(400);
     assert_eq!(again["detail"], "Cannot cancel download with status: cancelled");
     house.client.delete(&format!("/api/downloads/{}", asked["id"])).await.expect(200);
+}
+
+#[tokio::test]
+async fn each_source_fetches_as_many_at_once_as_it_may_and_none_holds_up_another() {
+    let house = House::with(|town| {
+        fake(town, "sleep 1000");
+        town.settings_mut().downloads.at_once_per_source = 2;
+        town.settings_mut().worker.concurrency = 6;
+    })
+    .await;
+    let mut asked = Vec::new();
+    for n in 1..=3 {
+        asked.push(house.ask(&format!("http://example.org/{n}")).await);
+        asked.push(house.ask(&format!("https://soundcloud.com/ann/{n}")).await);
+    }
+    let running = "select coalesce(string_agg(source || ' ' || n, ', ' order by source), '')
+        from (select source, count(*) as n from download where state = 'downloading' group by source) s";
+    eventually("both sources are at their limits", || async {
+        house.town.value::<String>(running).await == "soundcloud 2, url 2"
+    })
+    .await;
+    let first = asked.iter().find(|download| download["source"] == "url").unwrap();
+    house.client.post(&format!("/api/downloads/{}/cancel", first["id"]), json!({})).await.expect(200);
+    // The third of the same source has its turn, and of the other there are no more than before.
+    house.reaches(&asked[4], "downloading").await;
+    assert_eq!(house.town.value::<String>(running).await, "soundcloud 2, url 2");
+    assert_eq!(house.status(&asked[5]).await["status"], "pending");
 }
 
 #[tokio::test]

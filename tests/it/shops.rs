@@ -11,12 +11,14 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use barbossa::downloads::SyncBandcamp;
+use barbossa::files::rename_noreplace;
 use barbossa::jobs::{self, End};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::downloads::{House, program, script};
-use crate::harness::audio::album;
+use crate::harness::audio::{Format, Song, album};
+use crate::harness::fake::Fake;
 use crate::harness::{Town, eventually};
 
 const PASSWORD: &str = "a s3cret";
@@ -286,6 +288,178 @@ async fn the_gaps_of_an_album_are_filled_track_by_track() {
     assert_eq!(sources, ["import", "import", "qobuz"]);
     let whole = house.client.post(&format!("/api/albums/{id}/fill-gaps"), json!({})).await.expect(400);
     assert_eq!(whole["detail"], "Nothing of this album is missing.");
+}
+
+#[tokio::test]
+async fn where_it_came_from_outlives_a_move_a_retag_and_an_upgrade() {
+    let music = tempfile::tempdir().unwrap();
+    album(music.path(), "Ann", "Tones", 1999, 3);
+    let (_fake, url) = Qobuz::start().await;
+    let house = House::with(|town| account(town, &url, music.path())).await;
+    let asked = json!({"url": "https://play.qobuz.com/album/a1", "search_type": "album"});
+    let asked = house.client.post("/api/downloads/qobuz", asked).await.expect(200);
+    let id = house.reaches(&asked, "complete").await["result_album_id"].clone();
+    let here = house.album(&id).await;
+    let histories = async || {
+        let from = house.client.get(&format!("/api/albums/{id}/provenance")).await.expect(200);
+        let tracks = from["tracks"].as_array().unwrap().clone();
+        tracks
+            .into_iter()
+            .map(|track| (track["track_id"].clone(), track["history"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let before = histories().await;
+    assert_eq!(before[0].1[0]["reference"], "qobuz:album:a1");
+    let track = &here["tracks"][0]["id"];
+    for (path, change) in [
+        (format!("/api/metadata/artists/{}", here["artist"]["id"]), json!({"name": "Anna"})),
+        (format!("/api/metadata/albums/{id}"), json!({"title": "Other Tones", "year": 2000})),
+        (format!("/api/metadata/tracks/{track}"), json!({"title": "First"})),
+    ] {
+        house.client.put(&path, change).await.expect(200);
+    }
+    eventually("the files have moved and have other tags", || async {
+        let now = house.album(&id).await["tracks"][0].clone();
+        now["path"] == "artists/Anna/Other Tones (2000)/01 - First.flac"
+    })
+    .await;
+    assert_eq!(histories().await, before, "a move and other tags change nothing of it");
+
+    let better = house.town.music().join("downloads/bandcamp/better");
+    for (n, title) in [(1, "First"), (2, "Song 2 of Tones"), (3, "Song 3 of Tones")] {
+        let song = Song::new(title).artist("Anna").album_artist("Anna").album("Other Tones").year(2000);
+        song.track(n, 3).format(Format::Flac24).tone(3000 + n).named(&n.to_string()).write(&better);
+    }
+    house.client.post("/api/import/trigger", json!({})).await.expect(202);
+    let ended = "select coalesce((select concat(state, ': ', reason) from import
+        where source_path = 'downloads/bandcamp/better' and not is_on_its_way), '')";
+    eventually("it has come in", || async { !house.town.value::<String>(ended).await.is_empty() }).await;
+    assert_eq!(house.town.value::<String>(ended).await, "done: ");
+    let now = house.album(&id).await["tracks"].as_array().unwrap().clone();
+    assert!(
+        now.iter().all(|track| track["bit_depth"] == 24),
+        "better copies have taken their place: {now:?}"
+    );
+    for ((track, history), (same_track, old)) in histories().await.iter().zip(&before) {
+        assert_eq!(track, same_track);
+        let (new, rest) = history.as_array().unwrap().split_first().unwrap();
+        assert_eq!((&new["source"], &new["is_replacement"]), (&json!("bandcamp"), &json!(true)));
+        assert_eq!(rest, old.as_array().unwrap().as_slice(), "what was known before stays, word for word");
+    }
+}
+
+/// MusicBrainz, which knows the one album; musicbrainz.org/doc/MusicBrainz_API documents the answers.
+async fn musicbrainz() -> Arc<Fake> {
+    const ID: &str = "11111111-2222-4333-8444-555555555555";
+    let release = json!({"id": ID, "title": "Tones", "artist-credit": [{"name": "Ann", "joinphrase": ""}],
+        "media": [{"position": 1, "track-count": 3, "tracks": [
+            {"position": 1, "title": "Song 1", "length": 400}, {"position": 2, "title": "Song 2", "length": 400},
+            {"position": 3, "title": "Song 3", "length": 400}]}]});
+    Fake::start(move |asked| match asked.path.as_str() {
+        "/ws/2/release" => {
+            let found = json!({"id": ID, "title": "Tones", "artist-credit": [{"name": "Ann"}], "media": [{"track-count": 3}]});
+            Json(json!({"releases": [found]})).into_response()
+        }
+        path if path == format!("/ws/2/release/{ID}") => Json(release.clone()).into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    })
+    .await
+}
+
+/// yt-dlp as it answers a search and a page of YouTube, and what it leaves in its folder.
+fn yt_dlp(town: &Town, sound: &Path) -> std::path::PathBuf {
+    let wrapper = town.pending().parent().unwrap().join("yt-dlp");
+    let entry = |id: &str, title: &str, channel: &str, seconds: f64| {
+        json!({"_type": "url", "ie_key": "Youtube", "id": id, "url": format!("https://www.youtube.com/watch?v={id}"),
+            "title": title, "channel": channel, "uploader": channel, "duration": seconds})
+    };
+    let hits = json!({"_type": "playlist", "entries": [entry("live", "Ann - Song 3 (Live)", "Ann", 1.0),
+        entry("long", "Song 3", "somebody", 900.0), entry("right", "Song 3", "Ann - Topic", 1.0)]});
+    let page = json!({"id": "right", "title": "Song 3", "channel": "Ann - Topic", "upload_date": "20200102", "extractor_key": "Youtube",
+        "webpage_url": "https://www.youtube.com/watch?v=right", "formats": [{"acodec": "opus", "vcodec": "none"}]});
+    let lines = format!(
+        "case \"$*\" in
+  *--version*) echo 2025.01.01;;
+  *' -- ytsearch5:Ann Song 3') echo '{hits}';;
+  *ytsearch*) echo '{{\"entries\": []}}';;
+  *--dump-single-json*watch?v=right) echo '{page}';;
+  *watch?v=right) cp '{sound}' 0.right.opus; echo '{page}' > 0.right.info.json; echo right > .archive;;
+  *) echo \"ERROR: unexpected $*\" >&2; exit 1;;
+esac",
+        sound = sound.display(),
+    );
+    script(&wrapper, &lines);
+    wrapper
+}
+
+#[tokio::test]
+async fn what_no_better_source_has_comes_lossy_only_when_that_is_allowed_and_is_marked() {
+    let music = tempfile::tempdir().unwrap();
+    let songs = album(music.path(), "Ann", "Tones", 1999, 3);
+    let sound = Song::new("whatever").format(Format::Opus).tone(777).write(music.path());
+    let musicbrainz = musicbrainz().await;
+    let house = House::with(|town| {
+        let program = yt_dlp(town, &sound);
+        let settings = town.settings_mut();
+        settings.downloads.yt_dlp_path = program;
+        settings.musicbrainz.enabled = true;
+        settings.musicbrainz.url.clone_from(&musicbrainz.url);
+    })
+    .await;
+    let dropped = house.town.pending().join("Tones");
+    std::fs::create_dir_all(&dropped).unwrap();
+    for song in &songs[..2] {
+        std::fs::copy(song, dropped.join(song.file_name().unwrap())).unwrap();
+    }
+    house.client.post("/api/import/trigger", json!({})).await.expect(202);
+    let find = "select coalesce((select id from album where title = 'Tones'), 0)";
+    eventually("it is imported", || async { house.town.value::<i64>(find).await > 0 }).await;
+    let id: i64 = house.town.value(find).await;
+    let fill = async |query: &str| {
+        let path = format!("/api/albums/{id}/fill-gaps{query}");
+        let started = house.client.post(&path, json!({})).await.expect(202);
+        let id = started["job_id"].as_i64().unwrap();
+        jobs::wait(&house.app, &[id], std::time::Duration::from_secs(60)).await.pop().unwrap().end
+    };
+    let End::Cancelled(why) = fill("").await else { panic!("nothing was allowed") };
+    for said in ["Qobuz is not set up.", "Lidarr is not set up.", "Lossy music was not allowed"] {
+        assert!(why.contains(said), "{why}");
+    }
+    let End::Completed(done) = fill("?confirm_lossy=true").await else { panic!("it is not asked for") };
+    assert_eq!((&done["asked"][0]["source"], &done["asked"][0]["not_found"]), (&json!("yt_dlp"), &json!([])));
+    let download = json!({"id": done["asked"][0]["download_ids"][0]});
+    let done = house.reaches(&download, "complete").await;
+    assert_eq!((&done["source"], &done["result_album_id"]), (&json!("youtube"), &json!(id)));
+    let after = house.album(&json!(id)).await;
+    assert_eq!((&after["available_tracks"], &after["year"]), (&json!(3), &json!(1999)));
+    let marks: Vec<(bool, bool)> = after["tracks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|track| (track["is_lossy"].as_bool().unwrap(), track["is_filling"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(marks, [(false, false), (false, false), (true, true)]);
+    assert_eq!(after["tracks"][2]["title"], "Song 3");
+    let from = house.client.get(&format!("/api/albums/{id}/provenance")).await.expect(200);
+    let last = &from["tracks"][2]["history"][0];
+    assert_eq!(
+        (&last["source"], &last["source_url"]),
+        (&json!("youtube"), &json!("https://www.youtube.com/watch?v=right"))
+    );
+    // A better copy takes its place, and the mark goes.
+    let better = house.town.pending().join("better");
+    std::fs::create_dir_all(&better).unwrap();
+    for song in &songs {
+        std::fs::copy(song, better.join(song.file_name().unwrap())).unwrap();
+    }
+    std::fs::create_dir_all(house.town.music().join("downloads/bandcamp")).unwrap();
+    rename_noreplace(&better, &house.town.music().join("downloads/bandcamp/better")).unwrap();
+    house.client.post("/api/import/trigger", json!({})).await.expect(202);
+    eventually("the better copy is there", || async {
+        let track = house.album(&json!(id)).await["tracks"][2].clone();
+        (track["is_lossy"].as_bool(), track["is_filling"].as_bool()) == (Some(false), Some(false))
+    })
+    .await;
 }
 
 #[tokio::test]

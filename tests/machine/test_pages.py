@@ -169,7 +169,7 @@ def test_what_an_album_is_missing_is_named_and_the_sources_are_asked_for_it(wind
     missing.get_by_text("Track 2").wait_for()
     missing.get_by_role("button", name="Fill gaps").click()
     # None is set up here.
-    page.get_by_text("No source could be asked").wait_for(timeout=60_000)
+    page.get_by_text("No source has what is missing").wait_for(timeout=60_000)
 
 
 @pytest.fixture

@@ -67,6 +67,19 @@ pub struct About {
     pub tracks: usize,
 }
 
+/// What a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Its page.
+    pub url: String,
+    /// The page's title.
+    pub title: String,
+    /// Who put it there.
+    pub channel: String,
+    /// Seconds.
+    pub duration: Option<f64>,
+}
+
 impl YtDlp {
     /// As the settings have it.
     pub fn new(settings: &Settings) -> Self {
@@ -83,6 +96,24 @@ impl YtDlp {
         let guard = self.guard().await?;
         let version = self.version().await?;
         self.look(&guard, &version, url).await
+    }
+
+    /// What YouTube finds by these words, the best first; nothing is fetched.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn search(&self, words: &str, limit: u32) -> Result<Vec<Hit>, Trouble> {
+        let guard = self.guard().await?;
+        let version = self.version().await?;
+        // Its own prefix stands before the words, so that they are neither an option nor an address.
+        let asked = format!("ytsearch{limit}:{words}");
+        let asked =
+            self.asked(&guard, &version).args(["--dump-single-json", "--flat-playlist", "--", &asked]);
+        let said = asked.deadline(LOOK).most_bytes(MOST_INFORMATION).run().await;
+        let said = said.map_err(|failed| trouble(&failed, guard.refused()))?;
+        let info: Value =
+            serde_json::from_slice(&said.stdout).map_err(|e| Trouble::Rubbish(NAME, e.to_string()))?;
+        Ok(pieces::hits(&info))
     }
 
     async fn guard(&self) -> Result<Guard, Trouble> {

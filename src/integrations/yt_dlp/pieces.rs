@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::About;
+use super::{About, Hit};
 use crate::audio::{self, Changes, Field, Tags};
 use crate::files::{cut_at_char, rename_noreplace, safe_component};
 
@@ -47,6 +47,21 @@ pub(super) fn about(info: &Value) -> About {
             _ => 1,
         },
     }
+}
+
+/// Out of a search's `--dump-single-json --flat-playlist`: the fields of each entry are those of a URL result.
+pub(super) fn hits(info: &Value) -> Vec<Hit> {
+    let entries = info["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let hit = |entry: &Value| {
+        let url = text(entry, "url").or_else(|| text(entry, "webpage_url"))?;
+        Some(Hit {
+            url: Some(url).filter(|url| url.starts_with("https://"))?,
+            title: text(entry, "title")?,
+            channel: text(entry, "channel").or_else(|| text(entry, "uploader")).unwrap_or_default(),
+            duration: entry["duration"].as_f64(),
+        })
+    };
+    entries.iter().filter_map(hit).collect()
 }
 
 /// The source that an address counts as.

@@ -7,6 +7,7 @@ import type { AlbumDetail } from "../api/schema";
 import { spoil, useResource } from "../api/store";
 import { go } from "../app/router";
 import { say, sayProblem } from "../app/toasts";
+import { Switch } from "../parts/form";
 import { Icon } from "../parts/icon";
 import { clock } from "../parts/time";
 import { words } from "../words";
@@ -34,9 +35,16 @@ function Missing({ album }: { album: AlbumDetail }) {
         {all.tracks.map((track) => (
           <li key={`${track.disc_number}.${track.track_number}`} class="track is-missing">
             <span class="track-number">{hasDiscs ? `${track.disc_number}.${track.track_number}` : track.track_number}</span>
-            <span class="track-words" dir="auto">
-              {track.title ?? said.track(track.track_number)}
-            </span>
+            <div class="track-words">
+              <span class="track-title" dir="auto">
+                {track.title ?? said.track(track.track_number)}
+              </span>
+              {track.artist && (
+                <span class="track-artist" dir="auto">
+                  {track.artist}
+                </span>
+              )}
+            </div>
             <span class="track-time">{clock(track.duration)}</span>
           </li>
         ))}
@@ -60,10 +68,11 @@ function Missing({ album }: { album: AlbumDetail }) {
 function FillGaps({ album }: { album: AlbumDetail }) {
   const { missing: said, show } = words.value;
   const [isBusy, setBusy] = useState(false);
+  const [allowsLossy, setAllowsLossy] = useState(false);
   const fill = async () => {
     setBusy(true);
     try {
-      const { job_id: job } = await api("POST /api/albums/{id}/fill-gaps", { path: { id: album.id } });
+      const { job_id: job } = await api("POST /api/albums/{id}/fill-gaps", { path: { id: album.id }, query: { confirm_lossy: String(allowsLossy) } });
       const state = await jobEnded(job);
       if (state === "completed") say(said.asked(album.title), { kind: "good", action: { label: show, run: () => go("/downloads") } });
       else if (state === "running") say(said.asking);
@@ -79,8 +88,11 @@ function FillGaps({ album }: { album: AlbumDetail }) {
     }
   };
   return (
-    <button type="button" class="button small" disabled={isBusy} onClick={() => void fill()}>
-      <Icon name="download" size={16} /> {said.fill}
-    </button>
+    <div class="missing-ways">
+      <Switch label={said.lossy} isOn={allowsLossy} set={setAllowsLossy} isDisabled={isBusy} />
+      <button type="button" class="button small" disabled={isBusy} onClick={() => void fill()}>
+        <Icon name="download" size={16} /> {said.fill}
+      </button>
+    </div>
   );
 }

@@ -27,7 +27,7 @@ export function TrackList({ album }: { album: AlbumDetail }) {
           {discs.length > 1 && <h2 class="disc-title">{words.value.album.disc(disc)}</h2>}
           <ol class="tracks">
             {tracks.map((track) => (
-              <TrackRow key={track.id} track={track} album={album} hasBadge={isMixed} />
+              <TrackRow key={track.id} track={track} album={album} hasBadge={isMixed || (track.is_filling && track.is_lossy)} />
             ))}
           </ol>
         </section>
@@ -68,7 +68,7 @@ function TrackRow({ track, album, hasBadge }: { track: TrackBrief; album: AlbumD
         )}
       </div>
       {track.missing && <Badge kind="warn">{said.missing}</Badge>}
-      {hasBadge && <QualityBadge sounds={[track]} />}
+      {hasBadge && <QualityBadge sounds={[track]} isFilling={track.is_filling} />}
       <span class="track-time">{clock(track.duration)}</span>
       <Heart thing="track" id={track.id} name={track.title} />
       <TrackMenu track={track} album={album} />

@@ -1287,6 +1287,8 @@ export type Missing = {
 
 /** A track that is missing. */
 export type MissingTrack = {
+  /** Whose it is, when that is not the release's artist. */
+  artist?: string | null;
   /** Counts from 1. */
   disc_number: number;
   /** Seconds. */
@@ -2159,6 +2161,8 @@ export type Track = {
   format: string;
   /** The row. */
   id: number;
+  /** It was fetched to fill a gap of its album. */
+  is_filling: boolean;
   /** The user has a heart on the track or on its album. */
   is_hearted: boolean;
   /** By format or by source. */
@@ -2194,6 +2198,8 @@ export type TrackBrief = {
   duration?: number | null;
   format: string;
   id: number;
+  /** It was fetched to fill a gap of the album; marked when it is lossy. */
+  is_filling: boolean;
   is_hearted: boolean;
   is_lossy: boolean;
   /** Its file is away. */
@@ -2655,10 +2661,10 @@ export interface Routes {
     body: FormData | Blob;
     answer: ArtworkAnswer;
   };
-  /** Has the missing tracks of an album fetched from the best source that has it; what is better there comes along. */
+  /** Has the missing tracks of an album fetched from the best source that has them; what is better there comes along. */
   "POST /api/albums/{id}/fill-gaps": {
     path: { id: number };
-    query: Record<never, never>;
+    query: { confirm_lossy?: string | null };
     body: undefined;
     answer: Started;
   };

@@ -12,15 +12,15 @@ export function Badge({ children, kind = "", title }: { children: ComponentChild
   );
 }
 
-/** `24/192`, `16/44.1`, `lossy`. */
-export function QualityBadge({ sounds }: { sounds: Sound[] }) {
+/** `24/192`, `16/44.1`, `lossy`; a lossy track that fills a gap says so. */
+export function QualityBadge({ sounds, isFilling = false }: { sounds: Sound[]; isFilling?: boolean }) {
   const quality = qualityOf(sounds);
   if (!quality) return null;
   const { quality: said } = words.value;
   if (quality.kind === "lossy") {
     return (
-      <Badge kind="lossy" title={said.lossyHint}>
-        {said.lossy}
+      <Badge kind="lossy" title={isFilling ? said.fillingHint : said.lossyHint}>
+        {isFilling ? said.filling : said.lossy}
       </Badge>
     );
   }

@@ -834,9 +834,10 @@ export const de: Words = {
     disc: (disc) => `${disc}, ganz`,
     unnamed: (n) => `${count(n, "weiterer Titel, von dem", "weitere Titel, von denen")} nichts bekannt ist`,
     fill: "Lücken füllen",
+    lossy: "Auch verlustbehaftet",
     asking: "Die Quellen werden gefragt",
     asked: (title) => `Was von ${title} fehlt, ist unterwegs`,
-    nobody: "Keine Quelle hat es vollständig.",
+    nobody: "Keine Quelle hat, was fehlt.",
   },
   artist: {
     gone: "Dieser Interpret ist nicht in der Bibliothek",
@@ -991,5 +992,7 @@ export const de: Words = {
     mixed: "gemischt",
     hint: "Die Qualität des Klangs: Bits und kHz",
     lossyHint: "Eine verlustbehaftete Kopie: Teile des Klangs fehlen",
+    filling: "verlustbehaftet ergänzt",
+    fillingHint: "Eine verlustbehaftete Kopie füllt die Lücke, bis eine bessere kommt",
   },
 };

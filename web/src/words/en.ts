@@ -798,9 +798,10 @@ export const en = {
     disc: (disc: string) => `${disc}, all of it`,
     unnamed: (n: number) => `${count(n, "more track", "more tracks")}, of which nothing is known`,
     fill: "Fill gaps",
+    lossy: "Lossy copies, too",
     asking: "The sources are being asked",
     asked: (title: string) => `What ${title} is missing is on its way`,
-    nobody: "No source has it whole.",
+    nobody: "No source has what is missing.",
   },
   artist: {
     gone: "This artist is not in the library",
@@ -955,6 +956,8 @@ export const en = {
     mixed: "mixed",
     hint: "The quality of the sound: bits and kHz",
     lossyHint: "A lossy copy: parts of the sound are gone",
+    filling: "lossy fill-in",
+    fillingHint: "A lossy copy that fills a gap until a better one comes",
   },
 };
 
