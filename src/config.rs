@@ -236,6 +236,8 @@ pub struct Downloads {
     pub yt_dlp_path: PathBuf,
     /// Downloads at once from one source.
     pub at_once_per_source: u32,
+    /// Downloads that are begun at one source within a minute.
+    pub per_minute_per_source: u32,
     /// Downloads of one person that wait or run.
     pub queue_per_user: u32,
     /// GiB that one person may have fetched within 30 days; 0: as much as they like.
@@ -530,6 +532,7 @@ impl Default for Downloads {
         Self {
             yt_dlp_path: "yt-dlp".into(),
             at_once_per_source: 2,
+            per_minute_per_source: 20,
             queue_per_user: 100,
             quota_gib: 0,
             keep_free_gib: 2,

@@ -73,6 +73,8 @@ impl Key {
             "worker.concurrency" => {
                 Some(Effect::AfterRestart(&["barbossa-worker.service", "barbossa-fetch.service"]))
             }
+            // It has as many hands as all sources may use.
+            "downloads.at_once_per_source" => Some(Effect::AfterRestart(&["barbossa-fetch.service"])),
             "log_level" => Some(Effect::AfterRestart(&["barbossa.target"])),
             _ => Some(Effect::AtOnce),
         }

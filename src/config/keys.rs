@@ -258,6 +258,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Number(|s| &mut s.downloads.at_once_per_source, 1..=16),
     },
     Key {
+        name: "downloads.per_minute_per_source",
+        env: None,
+        meaning: "Downloads that are begun at one source within a minute.",
+        field: Field::Number(|s| &mut s.downloads.per_minute_per_source, 1..=600),
+    },
+    Key {
         name: "downloads.queue_per_user",
         env: None,
         meaning: "Downloads of one person that may wait or run.",

@@ -82,6 +82,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0025_pages_of_years.sql"),
     },
     Migration { version: 26, name: "fillings", sql: include_str!("migrations/0026_fillings.sql") },
+    Migration { version: 27, name: "pace", sql: include_str!("migrations/0027_pace.sql") },
 ];
 
 /// The version of the schema that this program was built for.

@@ -279,14 +279,14 @@ async fn tell_queued(tx: &impl Sql, download: &Download) -> Result<()> {
     events::publish(tx, "download:queued", Audience::User(download.user_id), &told).await.map(drop)
 }
 
-/// Ends a download that waits or runs. What its program has left goes with the job.
+/// Ends a download that waits or runs. Its job clears up what its program has left.
 ///
 /// # Errors
 /// `NotFound`; `Invalid` at any other stage.
 pub async fn cancel(tx: &impl Sql, id: i64) -> Result<()> {
     // The job's row before the download's, as its worker takes them; the other way round each could wait for the other.
     if let Some(job_id) = tx.maybe_row(JOB_OF, &[&id]).await?.and_then(|row| row.get::<_, Option<i64>>(0)) {
-        jobs::cancel(tx, job_id).await?;
+        jobs::call_off(tx, job_id).await?;
     }
     if tx.run(CANCEL, &[&id]).await? == 0 {
         let status = find(tx, id).await?.status;

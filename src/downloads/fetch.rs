@@ -2,6 +2,7 @@
 //! name, and hands it over to the imports. May be stopped anywhere; run again, it goes on.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::download::{Download, find};
 use super::gaps::FillGaps;
 use super::place::{Place, size_of};
-use crate::db::{Client, Sql};
+use super::turn;
+use crate::db::Sql;
 use crate::error::{Error, Result};
 use crate::events::{self, Audience};
 use crate::files;
@@ -26,14 +28,16 @@ use crate::sources;
 
 /// Until the music folder is back.
 const AWAY: Duration = Duration::from_secs(30);
-/// Until a turn is asked for again.
-const TURN: Duration = Duration::from_secs(5);
 /// Progress is written and told at most this often.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// How often the disk is looked at meanwhile.
 const SPACE: u64 = 5;
 /// A source that wants to be left alone says for how long; else so long.
 const BUSY: Duration = Duration::from_secs(120);
+/// And never for less than this.
+const LEAST_BUSY: Duration = Duration::from_secs(5);
+/// As strerror(3) says it.
+const NO_SPACE: &str = "No space left on device";
 /// So many of the last lines of a program are kept.
 const LINES: usize = 40;
 /// A download may be larger than what is free; before it begins so much more than the reserve has to be.
@@ -66,39 +70,26 @@ impl Job for FetchDownload {
         };
         let place = Place::of(context.app.music(), &download.source, download.id);
         if !["pending", "downloading"].contains(&download.status.as_str()) {
-            place.clear()?;
+            let is_whole_in_vain =
+                download.status == "cancelled" && client.maybe_row(TAKEN, &[&self.id]).await?.is_none();
+            blocking(move || if is_whole_in_vain { place.clear_all() } else { place.clear() }).await??;
             return Ok(Outcome::Cancel(format!("it is {} already", download.status)));
         }
-        if !take_turn(context, &mut client, &download).await? {
-            return Ok(Outcome::Snooze(TURN));
+        if let Some(wait) = turn::take(&context.app.settings, &mut client, &download).await? {
+            return Ok(Outcome::Snooze(wait));
         }
         drop(client);
-        Fetch { context, download, place, lines: Mutex::default() }.run().await
+        let fetch = Fetch { context, download, place, lines: Mutex::default() };
+        match fetch.run().await {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
+                fetch.fail(&fetch.no_room()).await
+            }
+            ended => ended,
+        }
     }
 }
 
-const LOCK: &str = "select pg_advisory_xact_lock(7205759403792796)";
-const RUNNING: &str = "select count(*), count(*) filter (where d.source = $1)
-    from download d join job j on j.id = d.job_id where d.state = 'downloading' and j.state = 'running' and d.id <> $2";
-const BEGIN: &str = "update download set state = 'downloading', started_at = coalesce(started_at, now())
-    where id = $1 and state in ('pending', 'downloading')";
-
-/// Whether it is this one's turn: so many at once of a source, and never so many that nobody is left to answer questions.
-async fn take_turn(context: &Context, client: &mut Client, download: &Download) -> Result<bool> {
-    let settings = &context.app.settings;
-    let of_all = i64::try_from(settings.worker.concurrency.saturating_sub(2).max(1)).unwrap_or(i64::MAX);
-    let tx = client.transaction().await?;
-    tx.row(LOCK, &[]).await?;
-    let row = tx.row(RUNNING, &[&download.source, &download.id]).await?;
-    let (all, of_source): (i64, i64) = (row.get(0), row.get(1));
-    if all >= of_all || of_source >= i64::from(settings.downloads.at_once_per_source) {
-        return Ok(false);
-    }
-    tx.run(BEGIN, &[&download.id]).await?;
-    tx.commit().await?;
-    Ok(true)
-}
-
+const TAKEN: &str = "select 1 from import where (origin ->> 'download_id')::bigint = $1 limit 1";
 const TELL: &str =
     "update download set progress = $2, speed = $3, eta = $4 where id = $1 and state = 'downloading'";
 const KNOWN: &str = "update download set program = $2, program_version = $3, title = coalesce($4, title),
@@ -275,9 +266,9 @@ impl Fetch<'_> {
         self.context.hold(&tx).await?;
         if tx.run(HAND_OVER, &[id]).await? == 0 {
             tx.rollback().await?;
-            let (whole, stop) = (self.place.whole.clone(), self.is_cancelled().await?);
-            if stop {
-                blocking(move || files::remove_tree_if_there(&whole)).await??;
+            if self.is_cancelled().await? {
+                let place = self.place.clone();
+                blocking(move || place.clear_all()).await??;
             }
             return Ok(Outcome::Cancel("nobody wants it any more".into()));
         }
@@ -299,11 +290,19 @@ impl Fetch<'_> {
         let is_last = self.context.attempt >= FetchDownload::MAX_ATTEMPTS;
         let why = trouble.to_string();
         match trouble {
+            // What a program could not write is said in its own words.
+            _ if why.contains(NO_SPACE) || !self.has_room(0)? => self.fail(&self.no_room()).await,
             Trouble::Refused(..) => self.fail(&why).await,
             Trouble::Busy { retry_after, .. } if !self.is_overdue() => {
                 self.note(adapter, &Health::Down(why.clone())).await?;
                 self.wait(&why).await?;
-                Ok(Outcome::Snooze(retry_after.unwrap_or(BUSY).clamp(TURN, Duration::from_secs(3600))))
+                let wait = retry_after.unwrap_or(BUSY).clamp(LEAST_BUSY, Duration::from_secs(3600));
+                // Addresses of any kind are at many places, and only one of these has said so.
+                if self.download.source != "url" {
+                    let client = self.context.app.db.get().await?;
+                    turn::leave_alone(&client, &self.download.source, wait).await?;
+                }
+                Ok(Outcome::Snooze(wait))
             }
             _ => {
                 self.note(adapter, &Health::Down(why.clone())).await?;

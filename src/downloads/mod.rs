@@ -1,4 +1,4 @@
-//! Music from elsewhere: asked for, fetched, handed over to the imports. Owns `download`, and what is not whole yet beneath
+//! Music from elsewhere: asked for, fetched, handed over to the imports. Owns `download`, `download_pace`, and what is not whole yet beneath
 //! `MUSIC_PATH/downloads`.
 //!
 //! Invariants: only the role that reaches the internet fetches; a folder has its visible name when all of it is there, and
@@ -16,6 +16,7 @@ mod http;
 mod place;
 mod settle;
 mod tidy;
+mod turn;
 mod unified;
 
 pub use ask::LookAtAddress;
@@ -27,3 +28,4 @@ pub use gaps::FillGaps;
 pub use http::routes;
 pub use settle::SettleDownload;
 pub use tidy::TidyDownloads;
+pub use turn::most_at_once;

@@ -65,6 +65,15 @@ impl Place {
     pub fn clear(&self) -> io::Result<()> {
         files::remove_tree_if_there(&self.staging)
     }
+
+    /// So does what was whole, and what nobody has taken.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn clear_all(&self) -> io::Result<()> {
+        self.clear()?;
+        files::remove_tree_if_there(&self.whole)
+    }
 }
 
 /// How many bytes of files are beneath a folder. What comes and goes meanwhile is not counted.

@@ -177,6 +177,16 @@ pub async fn cancel(client: &impl Sql, id: i64) -> Result<bool> {
     Ok(client.maybe_row(CANCEL, &[&id]).await?.is_some())
 }
 
+const CALL_OFF: &str = "update job set cancel_requested = (state = 'running'), run_at = least(run_at, now())
+    where id = $1 and state in ('available', 'running')
+    returning pg_notify('barbossa_job', case when state = 'running' then 'cancel:' || id else queue end)::text";
+
+/// For a job that finds out by itself that nobody wants it any more: one that runs is asked to end, and one that waits comes
+/// now, to clear up what it has begun. `false` when it had ended.
+pub async fn call_off(client: &impl Sql, id: i64) -> Result<bool> {
+    Ok(client.maybe_row(CALL_OFF, &[&id]).await?.is_some())
+}
+
 const RETRY: &str = "update job set state = 'available', attempt = 0, run_at = now(), finished_at = null,
         cancel_requested = false
     where id = $1 and state in ('discarded', 'cancelled')

@@ -39,7 +39,7 @@ pub struct Worker {
     registry: Registry,
     queues: Vec<&'static str>,
     kinds: Vec<&'static str>,
-    concurrency: usize,
+    lanes: Vec<Lane>,
     lease: Duration,
     drain: Duration,
     name: String,
@@ -48,6 +48,13 @@ pub struct Worker {
     is_away: AtomicBool,
     looks: watch::Sender<u64>,
     cared_at: Mutex<Option<Instant>>,
+}
+
+/// Queues that share hands.
+struct Lane {
+    queues: Vec<&'static str>,
+    kinds: Vec<&'static str>,
+    hands: usize,
 }
 
 /// What runs now; owned by the loop alone.
@@ -61,6 +68,8 @@ struct Hands {
 
 struct Running {
     job_id: i64,
+    /// Whose hand it has, by its place in the list of lanes.
+    lane: usize,
     token: Uuid,
     stop: CancellationToken,
 }
@@ -73,10 +82,10 @@ impl Worker {
         Self {
             name: format!("{host}:{}:{}", app.role, std::process::id()),
             app,
-            queues: queues.iter().map(|q| q.name()).collect(),
-            kinds: registry.kinds_in(queues),
+            queues: Vec::new(),
+            kinds: Vec::new(),
             registry,
-            concurrency: concurrency.max(1),
+            lanes: Vec::new(),
             lease: LEASE,
             drain: DRAIN,
             running: AtomicUsize::new(0),
@@ -85,6 +94,19 @@ impl Worker {
             looks: watch::channel(0).0,
             cared_at: Mutex::new(None),
         }
+        .with_hands(queues, concurrency)
+    }
+
+    /// The same, which runs jobs of these queues as well, so many at once: neither do they wait for the others, nor the
+    /// others for them.
+    #[must_use]
+    pub fn with_hands(mut self, queues: &[Queue], hands: usize) -> Self {
+        let names: Vec<&'static str> = queues.iter().map(|q| q.name()).collect();
+        let kinds = self.registry.kinds_in(queues);
+        self.queues.extend(&names);
+        self.kinds.extend(&kinds);
+        self.lanes.push(Lane { queues: names, kinds, hands: hands.max(1) });
+        self
     }
 
     /// The same with another length of leases.
@@ -179,14 +201,14 @@ impl Worker {
         if self.should_care() {
             self.care(&client).await?;
         }
-        let free = self.concurrency.saturating_sub(hands.jobs.len());
-        if free == 0 {
-            return Ok(());
-        }
-        let leases = lease::acquire(&client, &self.queues, &self.kinds, free, &self.name, self.lease).await?;
-        drop(client);
-        for lease in leases {
-            self.begin(hands, lease, stop);
+        for (at, Lane { queues, kinds, hands: all }) in self.lanes.iter().enumerate() {
+            let free = all.saturating_sub(hands.jobs.values().filter(|job| job.lane == at).count());
+            if free == 0 || queues.is_empty() {
+                continue;
+            }
+            for lease in lease::acquire(&client, queues, kinds, free, &self.name, self.lease).await? {
+                self.begin(hands, lease, at, stop);
+            }
         }
         Ok(())
     }
@@ -210,10 +232,10 @@ impl Worker {
         Ok(())
     }
 
-    fn begin(&self, hands: &mut Hands, lease: Lease, stop: &CancellationToken) {
+    fn begin(&self, hands: &mut Hands, lease: Lease, lane: usize, stop: &CancellationToken) {
         let run = self.registry.find(&lease.kind).expect("acquire asks only for kinds of the registry");
         let stop = stop.child_token();
-        let running = Running { job_id: lease.id, token: lease.token, stop: stop.clone() };
+        let running = Running { job_id: lease.id, lane, token: lease.token, stop: stop.clone() };
         let attempt = Attempt { app: self.app.clone(), lease, length: self.lease, run, stop };
         let task = hands.tasks.spawn(attempt.run());
         hands.jobs.insert(task.id(), running);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Play, music, play, rooms};
 use crate::app::App;
 use crate::config::Settings;
+use crate::downloads;
 use crate::jobs::{self, Queue, Worker};
 use crate::lifecycle::Life;
 use crate::sources::LookAtSources;
@@ -44,10 +45,18 @@ async fn live(app: &App, life: &Life, queues: &[Queue], patience: Duration) {
         if queues.contains(&Queue::Network) {
             look_at_sources(app).await;
         }
-        let concurrency = app.settings.worker.concurrency;
-        let worker = Worker::new(app.clone(), rooms::jobs(), queues, concurrency).with_drain(patience);
+        let worker = hands(app, queues).with_drain(patience);
         work(app, life, &worker, library).await;
     }
+}
+
+/// What runs the jobs of these queues. Downloads have hands of their own, as many as all sources may use at once: they wait
+/// for other machines, and nobody is to wait for them.
+pub fn hands(app: &App, queues: &[Queue]) -> Worker {
+    let (downloads, others): (Vec<Queue>, Vec<Queue>) =
+        queues.iter().partition(|queue| **queue == Queue::Downloads);
+    Worker::new(app.clone(), rooms::jobs(), &others, app.settings.worker.concurrency)
+        .with_hands(&downloads, downloads::most_at_once(&app.settings))
 }
 
 /// How the sources are is known as soon as somebody can look, and not only when the schedule says so.

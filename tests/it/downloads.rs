@@ -11,18 +11,21 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use barbossa::app::{App, Via};
 use barbossa::auth::{self, NewUser};
-use barbossa::jobs::{Queue, Worker};
+use barbossa::jobs::Queue;
 use barbossa::roles::api::router;
-use barbossa::roles::rooms;
+use barbossa::roles::worker::hands;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::audio::{Format, Song, cover};
-use crate::harness::{Client, Town, eventually, files_beneath};
+use crate::harness::{Client, Town, files_beneath};
 
 /// A household whose roles all run, and a web server with media beside it.
 pub struct House {
     pub town: Town,
+    hands: (CancellationToken, JoinHandle<()>),
     pub app: App,
     pub client: Client,
     pub web: Web,
@@ -77,7 +80,7 @@ pub fn script(path: &Path, text: &str) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn fake(town: &mut Town, lines: &str) {
+pub fn fake(town: &mut Town, lines: &str) {
     let about = json!({"title": "Tone", "uploader": "Ann", "formats": [{"acodec": "flac"}], "webpage_url": "http://x/"});
     let program = town.pending().parent().unwrap().join("yt-dlp");
     script(
@@ -96,7 +99,7 @@ impl House {
     }
 
     /// With a program that does what the lines say; `--version` and the look at the page are answered well before that.
-    async fn faking(lines: &str) -> Self {
+    pub async fn faking(lines: &str) -> Self {
         Self::with(|town| fake(town, lines)).await
     }
 
@@ -108,14 +111,13 @@ impl House {
         settings.musicbrainz.enabled = false;
         settings.downloads.allow_private = true;
         settings.downloads.keep_free_gib = 0;
+        settings.downloads.per_minute_per_source = 600;
+        settings.worker.concurrency = 6;
         change(&mut town);
         let app = town.app();
-        let queues = [Queue::Imports, Queue::Maintenance, Queue::Downloads, Queue::Network];
-        let worker = Worker::new(app.clone(), rooms::jobs(), &queues, 6);
-        let stop = town.stop();
-        tokio::spawn(async move { worker.run(stop).await });
+        let hands = Self::begin(&town, &app);
         let client = Client::new(router(&app, &town.stop()).layer(axum::Extension(Via::Nginx)));
-        let house = Self { town, app, client, web: Web::start().await };
+        let house = Self { town, hands, app, client, web: Web::start().await };
         // The role that answers questions is there.
         house
             .town
@@ -128,6 +130,20 @@ impl House {
         Self { client, ..house }
     }
 
+    fn begin(town: &Town, app: &App) -> (CancellationToken, JoinHandle<()>) {
+        let queues = [Queue::Imports, Queue::Maintenance, Queue::Downloads, Queue::Network];
+        let (worker, stop) = (hands(app, &queues), town.stop().child_token());
+        let heard = stop.clone();
+        (stop, tokio::spawn(async move { worker.run(heard).await }))
+    }
+
+    /// The roles that do the work stop, and begin again.
+    pub async fn restart(&mut self) {
+        self.hands.0.cancel();
+        (&mut self.hands.1).await.unwrap();
+        self.hands = Self::begin(&self.town, &self.app);
+    }
+
     pub async fn person(&self, username: &str, is_admin: bool) -> Client {
         let new = NewUser { username, password: &"a long password".into(), is_admin };
         auth::create_user(&self.app.db.get().await.unwrap(), new).await.unwrap();
@@ -136,7 +152,7 @@ impl House {
         self.client.with_token(answer["token"].as_str().unwrap())
     }
 
-    async fn ask(&self, url: &str) -> Value {
+    pub async fn ask(&self, url: &str) -> Value {
         self.client.post("/api/downloads/url", json!({"url": url, "confirm_lossy": true})).await.expect(200)
     }
 
@@ -161,7 +177,7 @@ impl House {
         self.client.get(&format!("/api/albums/{id}")).await.expect(200)
     }
 
-    fn left(&self) -> Vec<String> {
+    pub fn left(&self) -> Vec<String> {
         files_beneath(&self.town.music().join("downloads"))
     }
 
@@ -396,33 +412,6 @@ async fn one_that_hangs_is_ended_with_all_that_it_began_and_leaves_nothing() {
         house.client.post(&format!("/api/downloads/{}/cancel", asked["id"]), json!({})).await.expect(400);
     assert_eq!(again["detail"], "Cannot cancel download with status: cancelled");
     house.client.delete(&format!("/api/downloads/{}", asked["id"])).await.expect(200);
-}
-
-#[tokio::test]
-async fn each_source_fetches_as_many_at_once_as_it_may_and_none_holds_up_another() {
-    let house = House::with(|town| {
-        fake(town, "sleep 1000");
-        town.settings_mut().downloads.at_once_per_source = 2;
-        town.settings_mut().worker.concurrency = 6;
-    })
-    .await;
-    let mut asked = Vec::new();
-    for n in 1..=3 {
-        asked.push(house.ask(&format!("http://example.org/{n}")).await);
-        asked.push(house.ask(&format!("https://soundcloud.com/ann/{n}")).await);
-    }
-    let running = "select coalesce(string_agg(source || ' ' || n, ', ' order by source), '')
-        from (select source, count(*) as n from download where state = 'downloading' group by source) s";
-    eventually("both sources are at their limits", || async {
-        house.town.value::<String>(running).await == "soundcloud 2, url 2"
-    })
-    .await;
-    let first = asked.iter().find(|download| download["source"] == "url").unwrap();
-    house.client.post(&format!("/api/downloads/{}/cancel", first["id"]), json!({})).await.expect(200);
-    // The third of the same source has its turn, and of the other there are no more than before.
-    house.reaches(&asked[4], "downloading").await;
-    assert_eq!(house.town.value::<String>(running).await, "soundcloud 2, url 2");
-    assert_eq!(house.status(&asked[5]).await["status"], "pending");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ mod openid;
 mod pages;
 mod players;
 mod preview;
+mod queue;
 mod releases;
 mod reports;
 mod restore;

@@ -300,6 +300,14 @@ fn is_for_good(error: &str) -> bool {
     .any(|known| error.contains(known))
 }
 
+/// What a site says that was asked too often.
+fn is_busy(error: &str) -> Option<Trouble> {
+    // "… has been rate-limited by YouTube for up to an hour"
+    let hour = error.contains("rate-limited by YouTube").then(|| Duration::from_secs(3600));
+    let is_busy = ["HTTP Error 429", "Too Many Requests"].iter().any(|known| error.contains(known));
+    (hour.is_some() || is_busy).then_some(Trouble::Busy { service: NAME, retry_after: hour })
+}
+
 /// What became of it, for people.
 fn trouble(failed: &Failed, refused: Option<String>) -> Trouble {
     if let Some(host) = refused {
@@ -314,7 +322,11 @@ fn trouble(failed: &Failed, refused: Option<String>) -> Trouble {
             let lines = || stderr.lines().rev().map(str::trim).filter(|line| !line.is_empty());
             let said = lines().find_map(|line| line.strip_prefix("ERROR:")).or_else(|| lines().next());
             let said: String = said.unwrap_or("it gave no reason").trim().chars().take(400).collect();
-            if is_for_good(&said) { Trouble::Refused(NAME, said) } else { Trouble::Away(NAME, said) }
+            match is_busy(&said) {
+                Some(busy) => busy,
+                None if is_for_good(&said) => Trouble::Refused(NAME, said),
+                None => Trouble::Away(NAME, said),
+            }
         }
         Failed::TooMuch { .. } => Trouble::Refused(NAME, failed.to_string()),
         other => Trouble::Away(NAME, other.to_string()),

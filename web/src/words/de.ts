@@ -725,6 +725,7 @@ export const de: Words = {
       "imports.sweep_seconds": "Sekunden zwischen zwei Blicken in den Eingang",
       "imports.min_confidence": "So sicher (0 bis 1), dass niemand gefragt wird",
       "downloads.at_once_per_source": "Downloads zugleich von einer Quelle",
+      "downloads.per_minute_per_source": "Downloads je Minute von einer Quelle",
       "downloads.queue_per_user": "Downloads einer Person, die warten oder laufen",
       "downloads.quota_gib": "GiB einer Person in 30 Tagen; 0: beliebig viel",
       "bandcamp.sync_hours": "Stunden zwischen zwei Blicken nach Käufen; 0: von Hand",

@@ -689,6 +689,7 @@ export const en = {
       "imports.sweep_seconds": "Seconds between looks",
       "imports.min_confidence": "Sure enough",
       "downloads.at_once_per_source": "Downloads at once from a source",
+      "downloads.per_minute_per_source": "Downloads a minute from a source",
       "downloads.queue_per_user": "Downloads of a person",
       "downloads.quota_gib": "GiB a month of a person",
       "downloads.keep_free_gib": "GiB that stay free",
