@@ -1,7 +1,7 @@
 //! The job that takes one folder in, station by station. It may be stopped anywhere; run again, it goes on from what
 //! the row says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,13 @@ impl ImportRelease {
             Err(e) => return Ok(not_yet(format!("the folder could not be read: {e}"), NEEDS_A_PERSON)),
             Ok((_, Rest::Wait { reason, look_after })) => return Ok(not_yet(reason, look_after)),
             Ok((_, Rest::ClockAhead)) => return Ok(not_yet("its file system's clock is ahead", quiet)),
-            Ok((_, Rest::Nothing(reason))) => return Ok(Prepared::Never(reason)),
+            Ok((tree, Rest::Nothing(reason))) => {
+                let packed = tree.files.iter().any(|f| inbox::is_archive_name(&f.relative.to_string_lossy()));
+                if packed && inbox::is_set_aside(&self.path) {
+                    return Ok(Prepared::Never(still_packed(self.dir(context)).await?));
+                }
+                return Ok(Prepared::Never(reason));
+            }
             Ok((tree, Rest::Settled(rested))) => (tree, rested),
         };
         let others = self.enqueue_others(client, &tree).await?;
@@ -357,6 +363,15 @@ fn read(
         Ok(after) if after == *tree => Ok(candidate),
         _ => Err(not_yet("it changed while it was read", SOON)),
     }
+}
+
+/// A zip that was set aside does not come apart because a person wants it.
+async fn still_packed(folder: PathBuf) -> Result<String> {
+    let why = blocking(move || std::fs::read_to_string(folder.join(inbox::REASON))).await?;
+    let why = why.map(|why| format!(": {}", why.trim_end())).unwrap_or_default();
+    Ok(format!(
+        "it is a zip that could not be unpacked{why}; put a whole one, or what is in it, into the inbox"
+    ))
 }
 
 /// Some programs make all files first and fill them then, and some pause in the middle of one.

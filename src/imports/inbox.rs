@@ -77,7 +77,8 @@ pub fn is_archive(path: &str) -> bool {
     name.is_some_and(|name| !name.contains('/') && is_archive_name(name))
 }
 
-fn is_archive_name(name: &str) -> bool {
+/// Whether a file of this name is one that is taken apart.
+pub fn is_archive_name(name: &str) -> bool {
     let stem = name.len().checked_sub(4).and_then(|at| name.split_at_checked(at));
     stem.is_some_and(|(stem, ending)| {
         !stem.is_empty() && !stem.starts_with('.') && ending.eq_ignore_ascii_case(".zip")

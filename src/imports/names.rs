@@ -46,7 +46,7 @@ pub fn disc_of_folder(name: &str) -> Option<u32> {
     (ends_there && (1..=99).contains(&number)).then_some(number)
 }
 
-/// `1-02 - Title`, `02 Title`, `02. Title`, or parts of it.
+/// `1-02 - Title`, `02 Title`, `02. Title`, `Artist - Album - 02 Title`, or parts of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileName {
     /// Before the dash.
@@ -61,7 +61,9 @@ pub struct FileName {
 pub fn file(stem: &str) -> FileName {
     let stem = stem.trim();
     let whole = || FileName { title: stem.to_owned(), ..FileName::default() };
-    let Some((first, rest)) = leading_number(stem).filter(|(n, _)| *n < 1000) else { return whole() };
+    let Some((first, rest)) = leading_number(stem).filter(|(n, _)| *n < 1000) else {
+        return behind_names(stem).unwrap_or_else(whole);
+    };
     // `1-02 …` and `1.02 …`: a disc of one or two digits, then exactly two or three digits.
     let of_disc = rest.strip_prefix(['-', '.']).and_then(|r| {
         let (track, behind) = leading_number(r)?;
@@ -79,6 +81,23 @@ pub fn file(stem: &str) -> FileName {
         (true, true) => FileName { disc, track: Some(track), title: stem.to_owned() },
         (false, true) => FileName { disc, track: Some(track), title: title.trim_end().to_owned() },
         _ => whole(),
+    }
+}
+
+/// `Artist - Album - 02 Title`, as Bandcamp calls what it packs, and `Artist - 02 - Title`: names, a number of two or three
+/// digits, and the title. `Artist - 99 Problems` has no number.
+fn behind_names(stem: &str) -> Option<FileName> {
+    let (mut rest, mut names) = (stem.split_once(" - ")?.1, 1);
+    loop {
+        if let Some((track, behind)) = leading_number(rest)
+            && (2..=3).contains(&(rest.len() - behind.len()))
+        {
+            let title = behind.strip_prefix(" - ").or_else(|| behind.strip_prefix(' ').filter(|_| names > 1));
+            if let Some(title) = title.and_then(some) {
+                return Some(FileName { disc: None, track: Some(track), title });
+            }
+        }
+        (rest, names) = (rest.split_once(" - ")?.1, names + 1);
     }
 }
 
@@ -159,6 +178,12 @@ mod tests {
             ("10cc", None, None, "10cc"),
             ("4′33″", None, None, "4′33″"),
             ("夜に駆ける", None, None, "夜に駆ける"),
+            ("Ann - Tones - 02 Second Song", None, Some(2), "Second Song"),
+            ("Ann - Tones - Live - 11 Second - Song", None, Some(11), "Second - Song"),
+            ("Ann - 02 - Second Song", None, Some(2), "Second Song"),
+            ("Ann - 99 Problems", None, None, "Ann - 99 Problems"),
+            ("Ann - Tones - 2 Become 1", None, None, "Ann - Tones - 2 Become 1"),
+            ("Ann - Tones", None, None, "Ann - Tones"),
         ] {
             assert_eq!(file(stem), FileName { disc, track, title: title.into() }, "{stem}");
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use barbossa::files::rename_noreplace;
-use barbossa::imports::sweep;
+use barbossa::imports::{Approval, approve, sweep};
 
 use crate::harness::audio::{Song, cover};
 use crate::harness::{eventually, files_beneath};
@@ -71,6 +71,34 @@ async fn a_zip_comes_in_as_its_album_flat_or_in_a_folder() {
 }
 
 #[tokio::test]
+async fn a_zip_whose_files_have_no_tags_is_known_by_its_names() {
+    let inbox = Inbox::new().await;
+    let made = inbox.town.outside().join("bare");
+    for (n, title) in [(1, "Dusk"), (2, "Dawn")] {
+        let song = Song::new(title).without("title").without("artist").tone(400 + n);
+        song.named(&format!("Ann - Tones - {n:02} {title}")).write(&made);
+    }
+    cover(&made.join("cover.jpg"));
+    zip(&made, &inbox.folder("Ann - Tones.zip"), &[]);
+    eventually("it is seen", || async {
+        sweep(&inbox.app).await.unwrap();
+        inbox.count("import").await == 1
+            && inbox.town.value::<bool>("select state in ('done', 'review') from import").await
+    })
+    .await;
+    // Names are no proof: where they are all that there is, a person says so.
+    if inbox.last().await.starts_with("review: ") {
+        let id: i64 = inbox.town.value("select id from import").await;
+        approve(&inbox.app.db.get().await.unwrap(), id, &Approval::default()).await.unwrap();
+    }
+    albums(&inbox, 1).await;
+    assert_eq!(
+        inbox.filed(),
+        ["Ann/Tones/01 - Dusk.flac", "Ann/Tones/02 - Dawn.flac", "Ann/Tones/cover.jpg"]
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_unpacked_is_set_aside_with_the_reason() {
     let inbox = Inbox::new().await;
     let made = inbox.town.outside();
@@ -113,6 +141,16 @@ async fn what_cannot_be_unpacked_is_set_aside_with_the_reason() {
     }
     assert!(inbox.filed().is_empty());
     assert_eq!(sweep(&inbox.app).await.unwrap(), 0, "what is rejected is not asked for again");
+    // A person's word does not take it apart: it says so, and where the way is.
+    let id: i64 = inbox.town.value("select id from import where path = 'import/rejected/broken'").await;
+    approve(&inbox.app.db.get().await.unwrap(), id, &Approval::default()).await.unwrap();
+    eventually("it is looked at", || async {
+        inbox.town.value::<String>(&format!("select state from import where id = {id}")).await == "failed"
+    })
+    .await;
+    let why: String = inbox.town.value(&format!("select reason from import where id = {id}")).await;
+    assert!(why.contains("could not be unpacked: ") && why.contains("no whole zip archive"), "{why}");
+    assert!(inbox.town.music().join("import/rejected/broken/broken.zip").exists());
 }
 
 #[tokio::test]
