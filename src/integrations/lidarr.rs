@@ -17,6 +17,8 @@ pub const NAME: &str = "Lidarr";
 const PAGE: usize = 200;
 /// No list is read further than this.
 const MAX_PAGES: usize = 50;
+/// The order of its history, and what comes with each row.
+const HISTORY: &str = "sortKey=date&sortDirection=descending&includeArtist=true&includeAlbum=true";
 
 /// One Lidarr.
 pub struct Lidarr<'a> {
@@ -258,8 +260,16 @@ impl Lidarr<'_> {
     /// # Errors
     /// [`Trouble`]
     pub async fn history(&self, limit: usize) -> Result<Vec<Happened>, Trouble> {
-        let how = "sortKey=date&sortDirection=descending&includeArtist=true&includeAlbum=true";
-        self.pages("history", how, limit).await
+        self.pages("history", HISTORY, limit).await
+    }
+
+    /// All that happened after what has this id, the newest first; a little more may come with it.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub async fn history_since(&self, id: i64) -> Result<Vec<Happened>, Trouble> {
+        let is_known = |page: &[Happened]| page.iter().any(|happened| happened.id <= id);
+        self.pages_until("history", HISTORY, usize::MAX, is_known).await
     }
 
     /// Albums that it wants and does not have whole.
@@ -339,11 +349,23 @@ impl Lidarr<'_> {
         how: &str,
         limit: usize,
     ) -> Result<Vec<T>, Trouble> {
+        self.pages_until(path, how, limit, |_| false).await
+    }
+
+    async fn pages_until<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        how: &str,
+        limit: usize,
+        is_enough: impl Fn(&[T]) -> bool,
+    ) -> Result<Vec<T>, Trouble> {
         let mut found = Vec::new();
         let size = PAGE.min(limit);
         for page in 1..=MAX_PAGES {
             let read: Page<T> = self.get(&format!("{path}?page={page}&pageSize={size}&{how}")).await?;
-            let is_last = read.records.len() < size || page * size >= read.total_records.min(limit);
+            let is_last = read.records.len() < size
+                || page * size >= read.total_records.min(limit)
+                || is_enough(&read.records);
             found.extend(read.records);
             if is_last {
                 break;

@@ -20,8 +20,6 @@ use crate::integrations::lidarr::{News, TrackFile};
 use crate::integrations::{Trouble, lidarr};
 use crate::jobs::{self, Context, Job, Outcome, Queue};
 
-/// Of its history, at a look every five minutes.
-const HISTORY: usize = 200;
 /// The disk may have space again.
 const FULL: Duration = Duration::from_secs(15 * 60);
 
@@ -124,7 +122,11 @@ async fn look(app: &App) -> Result<Result<(), Trouble>> {
     let lists = async {
         let (way, web) = (Way::of(&app.settings)?, app.direct_web());
         let lidarr = way.asked(&web);
-        Ok((lidarr.queue().await?, lidarr.history(HISTORY).await?))
+        let history = match seen {
+            Some(seen) => lidarr.history_since(seen).await?,
+            None => lidarr.history(1).await?,
+        };
+        Ok((lidarr.queue().await?, history))
     };
     let (queue, history) = match lists.await {
         Ok(lists) => lists,

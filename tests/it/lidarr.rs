@@ -320,6 +320,40 @@ async fn the_webhook_shows_its_password_and_brings_what_lidarr_took_in() {
 }
 
 #[tokio::test]
+async fn what_lidarr_took_in_is_brought_however_much_happened_since() {
+    let (fake, store) = lidarr().await;
+    let house = house_with(&fake).await;
+    let town = &house.collection.town;
+    album(&town.outside().join("Kino/Noch (1986)"), "Kino", "Noch", 1986, 1);
+    let file = files_beneath(&town.outside()).pop().unwrap();
+    let grabbed = |id: i64| json!({"id": id, "eventType": "grabbed", "date": "2026-01-01T00:00:00Z", "sourceTitle": "X", "data": {}});
+    let imported = |id: i64| {
+        json!({"id": id, "eventType": "trackFileImported", "date": "2026-01-01T00:00:00Z", "sourceTitle": "Kino-Noch",
+        "downloadId": "SAB9", "artist": {"artistName": "Kino"}, "album": {"title": "Noch"}, "data": {"importedPath": format!("/downloads/{file}")}})
+    };
+    let collect = async || {
+        let started = house.bob.post("/api/lidarr/collect", Value::Null).await.expect(202);
+        let id = started["job_id"].as_i64().unwrap();
+        eventually("it has looked", || async {
+            house.value::<bool>(&format!("select finished_at is not null from job where id = {id}")).await
+        })
+        .await;
+    };
+    store.lock().unwrap().history = vec![grabbed(1)];
+    collect().await;
+    // The newest first, and more than two pages of it before the one that counts.
+    store.lock().unwrap().history = (3..=450).rev().map(grabbed).chain([imported(2), grabbed(1)]).collect();
+    collect().await;
+    eventually("it is in the library", || async { files_beneath(&town.music().join("artists")).len() == 1 })
+        .await;
+    assert_eq!(house.value::<i64>("select last_id from lidarr_history").await, 450);
+    let asked = fake.asked().len();
+    collect().await;
+    let pages = fake.asked()[asked..].iter().filter(|asked| asked.path.ends_with("/history")).count();
+    assert_eq!(pages, 1, "what is known is not read again");
+}
+
+#[tokio::test]
 async fn what_is_missing_of_our_albums_is_searched_for_as_far_as_lidarr_wants_it() {
     let (fake, store) = lidarr().await;
     let house = house_with(&fake).await;
