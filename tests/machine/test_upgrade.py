@@ -146,7 +146,8 @@ def test_a_worker_that_is_restarted_hands_its_jobs_back_and_none_is_done_twice(f
     figure(f"{family.sql(f'select count(*) from job where id > {first_job}')} jobs over {len(stops)} restarts, the slowest took {max(stops):.1f} s")
     assert machine.show("barbossa-worker.service", "Result") == "success", "a stop took longer than TimeoutStopSec"
     # There is no network here: what asks other people's services goes on waiting.
-    odd = "state in ('running', 'discarded') or attempt > 1 or error not like 'A later job for the same thing takes its place.'"
+    # A folder that was seen just before it was filed is asked for once more, and is gone by then.
+    odd = "state in ('running', 'discarded') or attempt > 1 or error not in ('A later job for the same thing takes its place.', 'the folder is gone')"
     assert family.sql(f"select kind, state, attempt, error from job where id > {first_job} and queue <> 'network' and ({odd})") == ""
     lines = [json.loads(line) for line in machine.journal("--unit=barbossa-worker.service", "--output=json").splitlines()]
     done = [line["JOB_ID"] for line in lines if "JOB_KIND" in line and line["MESSAGE"] == f"{line['JOB_KIND']} done" and int(line["JOB_ID"]) > first_job]
