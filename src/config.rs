@@ -402,6 +402,8 @@ pub struct Notifications {
     pub smtp_user: String,
     /// What stands in `From:`.
     pub mail_from: String,
+    /// The ntfy server that wants a token; empty: none does.
+    pub ntfy_server: String,
     /// Whether people's webhooks may lie in this house's own network.
     pub private_targets: bool,
 }
@@ -431,6 +433,8 @@ pub struct Secrets {
     pub navidrome_password: Option<SecretString>,
     /// Of the account at the mail server.
     pub smtp_password: Option<SecretString>,
+    /// An access token of the ntfy server.
+    pub ntfy_token: Option<SecretString>,
     /// rclone's configuration, which holds its passwords and keys.
     pub rclone_config: Option<SecretString>,
     /// Of the restic repository of the music.
@@ -519,6 +523,7 @@ impl Default for Settings {
                 smtp_url: "smtp://localhost:25".into(),
                 smtp_user: String::new(),
                 mail_from: "barbossa@localhost".into(),
+                ntfy_server: String::new(),
                 private_targets: false,
             },
             changes_dir: CHANGES_DIR.into(),

@@ -74,6 +74,7 @@ fn services(settings: &Settings) -> Vec<Problem> {
         ("coverart.commons_url", &settings.coverart.commons_url),
         ("torrentleech.url", &settings.torrentleech.url),
         ("torrentleech.announce_url", &settings.torrentleech.announce_url),
+        ("notifications.ntfy_server", &settings.notifications.ntfy_server),
     ];
     let maps = [
         ("lidarr.path_map", &settings.lidarr.path_map),

@@ -516,6 +516,12 @@ pub const KEYS: &[Key] = &[
         field: Field::Text(|s| &mut s.notifications.mail_from),
     },
     Key {
+        name: "notifications.ntfy_server",
+        env: None,
+        meaning: "The ntfy server that is shown the token barbossa.ntfy-token: https://ntfy.example.org; no other server sees it. Empty: none.",
+        field: Field::Text(|s| &mut s.notifications.ntfy_server),
+    },
+    Key {
         name: "notifications.private_targets",
         env: None,
         meaning: "Let people's webhooks and ntfy servers lie in this house's own network.",

@@ -121,6 +121,13 @@ pub const SECRETS: &[Secret] = &[
         put: |s, v| s.secrets.smtp_password = v,
     },
     Secret {
+        credential: "barbossa.ntfy-token",
+        env: None,
+        meaning: "An access token of the ntfy server (Account, Access tokens).",
+        needed_by: Some("notifications.ntfy_server"),
+        put: |s, v| s.secrets.ntfy_token = v,
+    },
+    Secret {
         credential: "barbossa.rclone-config",
         env: None,
         meaning: "rclone's configuration file, as `rclone config` writes it.",
@@ -200,6 +207,7 @@ pub fn known(settings: &Settings) -> Vec<(&'static str, SecretString)> {
         ("barbossa.jellyfin-api-key", of.jellyfin_api_key.clone()),
         ("barbossa.navidrome-password", of.navidrome_password.clone()),
         ("barbossa.smtp-password", of.smtp_password.clone()),
+        ("barbossa.ntfy-token", of.ntfy_token.clone()),
         ("barbossa.rclone-config", of.rclone_config.clone()),
         ("barbossa.restic-password", of.restic_password.clone()),
     ];

@@ -44,11 +44,32 @@ pub fn ntfy_topic(address: &str) -> Option<(String, String)> {
     (is_topic && has_host).then(|| (server.to_owned(), topic.to_owned()))
 }
 
+/// The token that one ntfy server wants to be shown (docs.ntfy.sh/publish, "Access tokens").
+#[derive(Debug, Clone, Copy)]
+pub struct NtfyToken<'a> {
+    /// `https://ntfy.example.org`; nobody else sees the token.
+    pub server: &'a str,
+    /// `tk_…`
+    pub token: &'a SecretString,
+}
+
+impl NtfyToken<'_> {
+    fn is_for(&self, server: &str) -> bool {
+        let plain = |address: &str| address.trim_end_matches('/').to_ascii_lowercase();
+        !self.server.is_empty() && plain(self.server) == plain(server)
+    }
+}
+
 /// Publishes to a topic.
 ///
 /// # Errors
 /// [`Trouble`]
-pub async fn to_ntfy(web: &Web, address: &str, letter: &Letter) -> Result<(), Trouble> {
+pub async fn to_ntfy(
+    web: &Web,
+    address: &str,
+    token: Option<NtfyToken<'_>>,
+    letter: &Letter,
+) -> Result<(), Trouble> {
     let wrong = || Trouble::Refused(NTFY, "the address names no topic".into());
     let (server, topic) = ntfy_topic(address).ok_or_else(wrong)?;
     let mut body = json!({
@@ -59,7 +80,10 @@ pub async fn to_ntfy(web: &Web, address: &str, letter: &Letter) -> Result<(), Tr
     if let Some(link) = &letter.link {
         body["click"] = link.as_str().into();
     }
-    taken(NTFY, web.send(NTFY, Question::post(&server, &[], Body::Json(body))).await?)
+    let shown = token.filter(|token| token.is_for(&server));
+    let shown = shown.map(|of| format!("Bearer {}", of.token.expose_secret()));
+    let headers: Vec<(&str, &str)> = shown.iter().map(|shown| ("authorization", shown.as_str())).collect();
+    taken(NTFY, web.send(NTFY, Question::post(&server, &headers, Body::Json(body))).await?)
 }
 
 /// Posts `{"title", "message", "urgent", "url", "events"}`.

@@ -12,7 +12,7 @@ use super::target::reach;
 use crate::app::App;
 use crate::db::Sql;
 use crate::error::Result;
-use crate::integrations::letters::{self, Letter, MailServer};
+use crate::integrations::letters::{self, Letter, MailServer, NtfyToken};
 use crate::integrations::{Trouble, Web, check_host};
 use crate::jobs::{Context, Job, Outcome, Queue};
 
@@ -136,7 +136,11 @@ pub(super) async fn send(app: &App, way: &Way, letter: &Letter) -> Result<(), Tr
     check_host(&way.address, reach).map_err(|why| Trouble::Refused("The address", why))?;
     let web = Web::outward(app.contact(), reach).map_err(|e| Trouble::Away("The address", e.to_string()))?;
     match way.kind.as_str() {
-        "ntfy" => letters::to_ntfy(&web, &way.address, letter).await,
+        "ntfy" => {
+            let server = settings.notifications.ntfy_server.as_str();
+            let token = settings.secrets.ntfy_token.as_ref().map(|token| NtfyToken { server, token });
+            letters::to_ntfy(&web, &way.address, token, letter).await
+        }
         _ => letters::to_webhook(&web, &way.address, letter).await,
     }
 }

@@ -44,6 +44,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("jellyfin_api_key", "barbossa.jellyfin-api-key"),
     ("navidrome_password", "barbossa.navidrome-password"),
     ("smtp_password", "barbossa.smtp-password"),
+    ("ntfy_token", "barbossa.ntfy-token"),
 ];
 
 // -- reading

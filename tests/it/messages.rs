@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::cli::{barbossa, run};
 use crate::harness::eventually;
-use crate::harness::fake::Fake;
+use crate::harness::fake::{Asked, Fake};
 use crate::services::House;
 
 async fn hook() -> Arc<Fake> {
@@ -116,6 +116,27 @@ async fn what_comes_within_a_minute_is_one_message_and_the_same_is_told_once() {
         4,
         "the same thing again is no news"
     );
+}
+
+#[tokio::test]
+async fn the_token_of_the_household_s_ntfy_server_is_shown_to_that_server_alone() {
+    let (ours, other) = (hook().await, hook().await);
+    let house = House::new(|settings| {
+        settings.notifications.ntfy_server = format!("{}/", ours.url);
+        settings.secrets.ntfy_token = Some("tk_secret".to_owned().into());
+    })
+    .await;
+    add(&house.ada, "ntfy", &format!("{}/topic", ours.url)).await;
+    add(&house.ada, "ntfy", &format!("{}/topic", other.url)).await;
+    add(&house.ada, "webhook", &format!("{}/hook", ours.url)).await;
+    house.execute(&review("One", None)).await;
+    delivered(&house, "it is told").await;
+    eventually("all are told", || async { (ours.asked().len(), other.asked().len()) == (2, 1) }).await;
+    let shown = |asked: &Asked| (asked.path.clone(), asked.header("authorization").to_owned());
+    let mut seen: Vec<(String, String)> = ours.asked().iter().map(shown).collect();
+    seen.sort();
+    assert_eq!(seen, [("/".into(), "Bearer tk_secret".into()), ("/hook".into(), String::new())]);
+    assert_eq!(other.asked()[0].header("authorization"), "");
 }
 
 #[tokio::test]

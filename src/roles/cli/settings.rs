@@ -22,6 +22,7 @@ const SECRETS: &[&str] = &[
     "torrentleech_key",
     "acoustid_key",
     "smtp_password",
+    "ntfy_token",
 ];
 
 /// What may be done with them.

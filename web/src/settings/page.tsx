@@ -58,7 +58,10 @@ function NotificationsTab({ settings }: { settings: Settings }) {
     <>
       {of.length > 0 && (
         <Part title={said.mail} hint={said.mailHint}>
-          <SettingsForm settings={of} hidden={[{ name: "smtp_password", label: said.secrets.smtp_password ?? "", hint: said.secretHint, type: "password" }]} />
+          <SettingsForm
+            settings={of}
+            hidden={["smtp_password", "ntfy_token"].map((name) => ({ name, label: said.secrets[name] ?? "", hint: said.secretHint, type: "password" as const }))}
+          />
         </Part>
       )}
       <NotificationsPart />
