@@ -82,3 +82,62 @@ fn told(command: &mut Command, hint: &str) -> anyhow::Result<String> {
     }
     Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a wheel (packaging.python.org, "Binary distribution format") of a program `rip`; its SHA-256.
+    const WHEEL: &str = r#"
+import hashlib, sys, zipfile
+path, version = sys.argv[1:]
+info = f"streamrip-{version}.dist-info"
+with zipfile.ZipFile(path, "w") as wheel:
+    wheel.writestr("streamrip.py", f"def main(): print('rip, version {version}')")
+    wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: streamrip\nVersion: {version}\n")
+    wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\nrip = streamrip:main\n")
+    wheel.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in wheel.namelist() + [f"{info}/RECORD"]))
+print(hashlib.sha256(open(path, "rb").read()).hexdigest())
+"#;
+
+    /// What is to be installed, from a folder beside and from nowhere else.
+    fn offer(places: &Places, version: &str, is_sound: bool) {
+        let wheels = places.at(Path::new("/wheels"));
+        std::fs::create_dir_all(&wheels).unwrap();
+        let wheel = wheels.join(format!("streamrip-{version}-py3-none-any.whl"));
+        let hash = told(Command::new(PYTHON).args(["-c", WHEEL]).arg(wheel).arg(version), "").unwrap();
+        let hash = if is_sound { hash } else { "0".repeat(64) };
+        let requirements = places.at(Path::new(REQUIREMENTS));
+        std::fs::create_dir_all(requirements.parent().unwrap()).unwrap();
+        let text = format!(
+            "--no-index\n--find-links {}\nstreamrip=={version} --hash=sha256:{hash}\n",
+            wheels.display()
+        );
+        std::fs::write(requirements, text).unwrap();
+    }
+
+    #[test]
+    fn what_works_stays_until_another_one_does() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places { root: root.path().into(), drop_ins: root.path().join("etc") };
+        let says =
+            || told(Command::new(places.at(Path::new(HOME)).join("bin/rip")).arg("--version"), "").unwrap();
+        assert!(run(&places).unwrap_err().to_string().contains("reinstall the package"));
+        offer(&places, "1.0", true);
+        let report = run(&places).unwrap();
+        assert!(report[0].starts_with("installed rip, version 1.0 in "), "{report:?}");
+        // The next run was stopped in the middle, and the one after that finds a file that is not the one it should be.
+        let home = places.at(Path::new(HOME));
+        files::rename_noreplace(&home, &home.with_file_name("streamrip.before")).unwrap();
+        std::fs::create_dir_all(home.join("bin")).unwrap();
+        offer(&places, "2.0", false);
+        let refused = run(&places).unwrap_err().to_string();
+        assert!(refused.contains("bin/pip: "), "{refused}");
+        assert_eq!(says(), "rip, version 1.0");
+        offer(&places, "2.0", true);
+        run(&places).unwrap();
+        assert_eq!(says(), "rip, version 2.0");
+        assert!(!home.with_file_name("streamrip.before").exists());
+    }
+}
