@@ -287,6 +287,8 @@ pub async fn cancel(tx: &impl Sql, id: i64) -> Result<()> {
     // The job's row before the download's, as its worker takes them; the other way round each could wait for the other.
     if let Some(job_id) = tx.maybe_row(JOB_OF, &[&id]).await?.and_then(|row| row.get::<_, Option<i64>>(0)) {
         jobs::call_off(tx, job_id).await?;
+        // One that runs may end without having heard of it: another comes after it, and clears up what is left.
+        jobs::enqueue(tx, &FetchDownload { id }).await?;
     }
     if tx.run(CANCEL, &[&id]).await? == 0 {
         let status = find(tx, id).await?.status;
