@@ -340,8 +340,8 @@ impl Shelf {
     }
 }
 
-const LETTER_OF_PAGE: &str = "select letter, before::bigint from (
-        select letter, sum(names) over (order by letter) - names as before from letter_total
+const LETTER_OF_PAGE: &str = "select letter, before from (
+        select letter, (sum(names) over (order by letter) - names)::bigint as before from letter_total
         where kind = 'album by artist' and names > 0) l
     where before <= $1 order by letter desc limit 1";
 const ALBUM_COUNT: &str = "select album_count from library";

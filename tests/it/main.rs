@@ -67,6 +67,7 @@ mod search;
 mod server;
 mod services;
 mod settings;
+mod shelf;
 mod shops;
 mod sources;
 mod sql;
