@@ -15,7 +15,8 @@ async fn stocked() -> (Collection, Member) {
     let albums: Vec<_> = (0..12_i32)
         .map(|n| {
             let artist = ["Абба", "Björk", "The Cure", "Zappa"][n as usize % 4];
-            let mut album = new_album(artist, ["Same", "Other", "Zen"][n as usize % 3], 1990 + n, &["One", "Two"]);
+            let mut album =
+                new_album(artist, ["Same", "Other", "Zen"][n as usize % 3], 1990 + n, &["One", "Two"]);
             album.year = (n != 5).then_some(1990 + n / 2);
             album.source = ["import", "qobuz", "bandcamp"][n as usize / 4].into();
             album.total_tracks = if n % 5 == 0 { 3 } else { 2 };
@@ -29,7 +30,8 @@ async fn stocked() -> (Collection, Member) {
     for album in recorded.iter().step_by(5) {
         ada.client.post(&format!("/api/me/library/albums/{}", album.album_id), json!({})).await.expect(200);
     }
-    let old = "update album set created_at = now() - interval '40 days' - id * interval '1 hour' where id % 2 = 0";
+    let old =
+        "update album set created_at = now() - interval '40 days' - id * interval '1 hour' where id % 2 = 0";
     collection.town.execute(old).await;
     (collection, ada)
 }
@@ -69,7 +71,9 @@ async fn every_filter_and_its_opposite_are_all_albums() {
 async fn every_order_shows_every_album_once_whatever_else_is_asked_for() {
     let (_collection, ada) = stocked().await;
     for sort in ["title", "artist", "year", "added"] {
-        for filter in ["", "&lossy=false", "&no_cover=true&recent=false", "&hearted=true&source=import", "&letter=o"] {
+        for filter in
+            ["", "&lossy=false", "&no_cover=true&recent=false", "&hearted=true&source=import", "&letter=o"]
+        {
             let by_one = all(&ada, &format!("sort={sort}{filter}"), 1).await;
             let at_once = all(&ada, &format!("sort={sort}{filter}"), 100).await;
             assert_eq!(by_one, at_once, "{sort}{filter}");
@@ -80,7 +84,8 @@ async fn every_order_shows_every_album_once_whatever_else_is_asked_for() {
                     let path = format!("/api/albums?limit={limit}&page={page}&sort={sort}{filter}");
                     let page = ada.client.get(&path).await.expect(200);
                     by_page.extend(page["items"].as_array().unwrap().clone());
-                    let is_more = !page["items"].as_array().unwrap().is_empty() && by_page.len() < at_once.0.len();
+                    let is_more =
+                        !page["items"].as_array().unwrap().is_empty() && by_page.len() < at_once.0.len();
                     assert_eq!(page["next_cursor"].is_string(), is_more, "{path}");
                 }
                 assert_eq!(by_page, at_once.0, "{sort}{filter} by pages of {limit}");
@@ -110,12 +115,14 @@ async fn orders_are_what_they_are_called() {
 #[tokio::test]
 async fn letters_add_up_to_the_list() {
     let (_collection, ada) = stocked().await;
-    for query in ["", "sort=artist", "lossy=true", "sort=artist&no_cover=true", "hearted=true", "artist_id=1"] {
+    for query in ["", "sort=artist", "lossy=true", "sort=artist&no_cover=true", "hearted=true", "artist_id=1"]
+    {
         let letters = ada.client.get(&format!("/api/albums/letters?{query}")).await.expect(200);
         let sum: i64 = letters.as_array().unwrap().iter().map(|l| l["count"].as_i64().unwrap()).sum();
         assert_eq!(sum, all(&ada, query, 100).await.1, "{query}");
         for letter in letters.as_array().unwrap() {
-            let of_letter = format!("{query}&letter={}", letter["letter"].as_str().unwrap().replace('#', "%23"));
+            let of_letter =
+                format!("{query}&letter={}", letter["letter"].as_str().unwrap().replace('#', "%23"));
             assert_eq!(all(&ada, &of_letter, 100).await.1, letter["count"].as_i64().unwrap(), "{of_letter}");
         }
     }
@@ -142,7 +149,8 @@ async fn the_overview_knows_which_filters_would_find_something() {
     let (collection, ada) = stocked().await;
     let now = ada.client.get("/api/library").await.expect(200);
     assert_eq!((&now["albums"], &now["my_albums"], &now["artists"]), (&json!(12), &json!(3), &json!(4)));
-    let sources: HashSet<&str> = now["sources"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    let sources: HashSet<&str> =
+        now["sources"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     assert_eq!(sources, HashSet::from(["import", "qobuz", "bandcamp"]));
     assert!(now["has"].as_object().unwrap().values().all(|has| *has == json!(true)), "{now}");
     collection.town.execute("update track set is_lossy = false; update album set total_tracks = 0").await;

@@ -104,6 +104,21 @@ fn every_file_says_first_what_it_is_for() {
     assert!(silent.is_empty(), "{silent:?}");
 }
 
+/// A file that nobody names is compiled by nobody, and its tests pass by not being there.
+#[test]
+fn every_file_of_tests_takes_part() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    let named: Vec<&str> =
+        main.lines().filter_map(|line| line.trim().strip_prefix("mod ")?.strip_suffix(';')).collect();
+    for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        assert!(module == "main" || named.contains(&module), "main.rs does not name {name}");
+    }
+    assert!(named.len() > 60, "{named:?}");
+}
+
 #[test]
 fn no_file_is_a_heap_and_no_function_a_scroll() {
     let mut long = Vec::new();
