@@ -55,12 +55,12 @@ def judge(deb: Path, scratch: Path) -> subprocess.CompletedProcess:
     layers = trees.with_packages("piuparts", [trees.base_tree()], "piuparts", ["piuparts"])
     with trees.overlay(layers) as root:
         mounts = (
-            (["--bind"], work, "srv/work"), (["--bind"], repository, REPOSITORY.lstrip("/")),
+            (["--bind"], work, "srv/piuparts"), (["--bind"], repository, REPOSITORY.lstrip("/")),
             (["--rbind", "--make-rslave"], "/dev", "dev"), (["-t", "proc"], "proc", "proc"), (["-t", "sysfs", "-o", "ro"], "sysfs", "sys"),
         )
         with mounted(root, *mounts):
-            argv = ["piuparts", "--basetgz=/srv/work/base.tgz", "--keep-sources-list", f"--bindmount={REPOSITORY}", "--no-eatmydata", "--tmpdir=/var/tmp"]
-            argv += ["--distribution=trixie", *(f"--ignore-regex={kept}" for kept in KEPT), f"/srv/work/{deb.name}"]
+            argv = ["piuparts", "--basetgz=/srv/piuparts/base.tgz", "--keep-sources-list", f"--bindmount={REPOSITORY}", "--no-eatmydata", "--tmpdir=/var/tmp"]
+            argv += ["--distribution=trixie", *(f"--ignore-regex={kept}" for kept in KEPT), f"/srv/piuparts/{deb.name}"]
             return subprocess.run(["chroot", root, *ENVIRONMENT, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
